@@ -1,0 +1,46 @@
+"""What a server can do, by product and version; everybody asks here, nobody compares versions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pysqlsync_engine.options import EnumMode
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ServerVersion:
+    """
+    Version of a server.
+
+    :param product: `PostgreSQL`, `MySQL`, `MariaDB`.
+    """
+
+    product: str
+    major: int
+    minor: int = 0
+    patch: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.product} {self.major}.{self.minor}"
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """
+    What one server can do.
+
+    :param default_namespace: Where unqualified names are created; `None` where there are no namespaces.
+    :param max_identifier_bytes: Longest name of an object, in bytes of UTF-8.
+    :param enum_modes: How it can store enumerations; the first is the default.
+    :param transactional_ddl: True if a failed plan leaves nothing behind.
+    :param composite_types: True if a data-class without a key can be the type of a column.
+    :param arrays: True if a column can hold a list of values natively.
+    """
+
+    version: ServerVersion
+    default_namespace: str | None
+    max_identifier_bytes: int
+    enum_modes: tuple[EnumMode, ...]
+    transactional_ddl: bool
+    composite_types: bool
+    arrays: bool

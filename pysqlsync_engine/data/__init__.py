@@ -1,0 +1,1 @@
+"""Rows to server: sources, encoding, batches and streams."""

@@ -1,0 +1,1 @@
+"""One folder per database product, always with the same file names."""

@@ -1,0 +1,51 @@
+"""The record through which a dialect is plugged in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from pysqlsync_engine.capabilities import Capabilities
+from pysqlsync_engine.data.loading import Loader
+from pysqlsync_engine.discovery.reader import CatalogReader
+from pysqlsync_engine.migration.plan import Writer
+from pysqlsync_engine.model.object_types import Catalog
+from pysqlsync_engine.parameters import ConnectionParameters
+from pysqlsync_engine.session import Session, SessionPool
+
+
+class OpenPool(Protocol):
+    """Opens a pool of sessions."""
+
+    def __call__(
+        self, parameters: ConnectionParameters, *, min_size: int, max_size: int
+    ) -> AbstractAsyncContextManager[SessionPool]:
+        """:returns: A pool that is closed on leaving the context."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """
+    All that the engine asks of a database product.
+
+    :param name: What users pass to `get_dialect`.
+    :param offline: Capabilities to assume without a server: those of the oldest version that is fully supported.
+    :param lower: The catalog as a server of these capabilities will report it back; raises `UnsupportedError`.
+    :param writer: Writer for a server of these capabilities.
+    :param reader: Reader for a server of these capabilities.
+    :param loader: Loader for a server of these capabilities.
+    :param connect: Opens one session, closed on leaving the context; raises `ConnectError`.
+    :param open_pool: Opens several.
+    """
+
+    name: str
+    offline: Capabilities
+    lower: Callable[[Catalog, Capabilities], Catalog]
+    writer: Callable[[Capabilities], Writer]
+    reader: Callable[[Capabilities], CatalogReader]
+    loader: Callable[[Capabilities], Loader]
+    connect: Callable[[ConnectionParameters], AbstractAsyncContextManager[Session]]
+    open_pool: OpenPool

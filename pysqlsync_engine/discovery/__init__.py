@@ -1,0 +1,1 @@
+"""Server to catalog: what the live database holds, as database objects."""

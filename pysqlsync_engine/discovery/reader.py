@@ -1,0 +1,99 @@
+"""What a dialect reads from the catalog of a live server: flat rows, a few set-wise queries for a whole database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pysqlsync_engine.model.data_types import SqlType
+from pysqlsync_engine.model.id_types import QualifiedId
+from pysqlsync_engine.model.object_types import Column, Constraint, StructMember
+from pysqlsync_engine.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRow:
+    """A column, and the table it belongs to."""
+
+    table: QualifiedId
+    position: int
+    column: Column
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRow:
+    """A member, and the composite type it belongs to."""
+
+    struct: QualifiedId
+    position: int
+    member: StructMember
+
+
+@dataclass(frozen=True, slots=True)
+class ConstraintRow:
+    """A constraint, and the table it belongs to."""
+
+    table: QualifiedId
+    constraint: Constraint
+
+
+@dataclass(frozen=True, slots=True)
+class NamedRow:
+    """An object with its comment."""
+
+    name: QualifiedId
+    description: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRow:
+    """A label of an enumeration type, or a row of a lookup table, and where it stands in the order."""
+
+    owner: QualifiedId
+    position: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogRows:
+    """
+    Everything that was read, in any order; `assemble` makes a catalog of it.
+
+    :param namespaces: Those of the requested ones that exist.
+    :param tables: Base tables only: no views, no partitions, no members of extensions.
+    :param enum_labels: Labels of enumeration types.
+    :param lookup_labels: Rows of those lookup tables that the caller asked for.
+    :param unmanaged: What is there but is none of the kinds above, as `kind name`: reported, never touched.
+    """
+
+    namespaces: tuple[str, ...] = ()
+    tables: tuple[NamedRow, ...] = ()
+    columns: tuple[ColumnRow, ...] = ()
+    constraints: tuple[ConstraintRow, ...] = ()
+    enums: tuple[NamedRow, ...] = ()
+    enum_labels: tuple[LabelRow, ...] = ()
+    structs: tuple[NamedRow, ...] = ()
+    members: tuple[MemberRow, ...] = ()
+    lookup_labels: tuple[LabelRow, ...] = ()
+    unmanaged: tuple[str, ...] = ()
+
+
+class CatalogReader(Protocol):
+    """Reads the catalog of one kind of server."""
+
+    def parse_type(self, definition: str) -> SqlType:
+        """:returns: The type that the server spells like this; `SqlOpaque` for one that is not modelled."""
+        ...
+
+    async def fetch(
+        self, session: Session, namespaces: Sequence[str], *, lookups: Sequence[QualifiedId] = ()
+    ) -> CatalogRows:
+        """
+        Read what the namespaces hold.
+
+        :param namespaces: Those to read; those that do not exist are skipped.
+        :param lookups: Tables whose `value` column is to be read as labels, in order of `id`, where they exist.
+        :raises DiscoveryError: if a catalog row makes no sense; names the object.
+        """
+        ...

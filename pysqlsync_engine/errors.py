@@ -1,0 +1,114 @@
+"""Everything that can go wrong with definitions, servers and rows; `<object>: <what happened>; <what to do>`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class EngineError(Exception):
+    """Base of all errors about schema, server or rows; misuse of an argument is `TypeError` or `ValueError` instead."""
+
+
+class DefinitionError(EngineError):
+    """A data-class says something that no table can be."""
+
+
+class UnsupportedError(EngineError):
+    """The dialect, or this version of the server, cannot do what was asked."""
+
+
+class DialectError(EngineError):
+    """A dialect is unknown, or its driver is not installed."""
+
+
+class ConnectError(EngineError):
+    """The server did not accept the connection."""
+
+
+class DiscoveryError(EngineError):
+    """The catalog of the live database could not be read or understood."""
+
+
+class StatementError(EngineError):
+    """
+    The server refused a statement.
+
+    :param message: What the server said, without the statement's values.
+    :param statement: SQL text as sent.
+    :param sqlstate: Five-character SQLSTATE; `None` when the failure has none (a lost connection).
+    """
+
+    def __init__(self, message: str, *, statement: str = "", sqlstate: str | None = None) -> None:
+        super().__init__(message)
+        self.statement = statement
+        self.sqlstate = sqlstate
+
+
+class LockTimeoutError(StatementError):
+    """A lock was not granted within the lock timeout; nothing was changed."""
+
+
+class HazardError(EngineError):
+    """
+    A plan has steps that the policy does not permit; nothing was executed.
+
+    :param message: Lists each refused step with its hazards, and the option that permits it.
+    :param steps: One line per refused step, in plan order.
+    """
+
+    def __init__(self, message: str, *, steps: Sequence[str]) -> None:
+        super().__init__(message)
+        self.steps = tuple(steps)
+
+
+class StalePlanError(EngineError):
+    """The live schema has changed since the plan was made; nothing was executed."""
+
+
+class DriftError(EngineError):
+    """After a plan was applied the live schema still differs from the described one."""
+
+
+class ApplyError(EngineError):
+    """
+    A step of a plan failed.
+
+    :param message: Names the step and says how to continue.
+    :param step: Number of the failed step, from 1.
+    :param applied: Steps that remain applied; 0 if the whole plan was rolled back.
+    :param total: Steps of the plan.
+    """
+
+    def __init__(self, message: str, *, step: int, applied: int, total: int) -> None:
+        super().__init__(message)
+        self.step = step
+        self.applied = applied
+        self.total = total
+
+
+class LoadError(EngineError):
+    """A stream of rows could not be loaded; nothing of the stream stays."""
+
+
+class RowError(LoadError):
+    """
+    A row of a stream cannot be stored; nothing of the stream stays.
+
+    :param table: Qualified name of the table, as the user wrote it.
+    :param column: Name of the column; `None` if the row as a whole is at fault.
+    :param row: Number of the row in its stream, from 1; `None` if the server did not tell.
+    :param reason: What is wrong, with the value shortened (or left out where values are redacted).
+    """
+
+    def __init__(self, table: str, column: str | None, row: int | None, reason: str) -> None:
+        place = table if column is None else f"{table}.{column}"
+        number = "" if row is None else f": row {row}"
+        super().__init__(f"{place}{number}: {reason}")
+        self.table = table
+        self.column = column
+        self.row = row
+        self.reason = reason
+
+
+class EmbeddedServerError(EngineError):
+    """The embedded server could not be set up, started or stopped."""

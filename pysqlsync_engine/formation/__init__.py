@@ -1,0 +1,1 @@
+"""Python to catalog: what the data-classes say, as database objects."""

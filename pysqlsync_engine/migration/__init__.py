@@ -1,0 +1,1 @@
+"""Catalog and catalog to plan, and plan to server."""

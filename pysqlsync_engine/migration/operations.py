@@ -1,0 +1,194 @@
+"""The operations that lead from one catalog to another, as immutable values; a plan is made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from pysqlsync_engine.model.id_types import LocalId, QualifiedId
+from pysqlsync_engine.model.object_types import Column, Constraint, EnumType, ForeignKeyConstraint, StructType, Table
+
+
+@dataclass(frozen=True, slots=True)
+class CreateNamespace:
+    """Create a namespace."""
+
+    name: LocalId
+
+
+@dataclass(frozen=True, slots=True)
+class DropNamespace:
+    """Drop a namespace, which must be empty."""
+
+    name: LocalId
+
+
+@dataclass(frozen=True, slots=True)
+class CreateEnum:
+    """Create an enumeration type, with its comment."""
+
+    enum: EnumType
+
+
+@dataclass(frozen=True, slots=True)
+class AlterEnum:
+    """Change labels or comment of an enumeration type."""
+
+    source: EnumType
+    target: EnumType
+
+
+@dataclass(frozen=True, slots=True)
+class DropEnum:
+    """Drop an enumeration type."""
+
+    enum: EnumType
+
+
+@dataclass(frozen=True, slots=True)
+class CreateStruct:
+    """Create a composite type, with its comments."""
+
+    struct: StructType
+
+
+@dataclass(frozen=True, slots=True)
+class AlterStruct:
+    """Change members or comments of a composite type."""
+
+    source: StructType
+    target: StructType
+
+
+@dataclass(frozen=True, slots=True)
+class DropStruct:
+    """Drop a composite type."""
+
+    struct: StructType
+
+
+@dataclass(frozen=True, slots=True)
+class CreateTable:
+    """Create a table with columns, comments and all constraints but its foreign keys."""
+
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
+class DropTable:
+    """Drop a table with its rows; its foreign keys and those that refer to it are dropped before."""
+
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
+class AddColumn:
+    """Add a column at the end of a table."""
+
+    column: Column
+
+
+@dataclass(frozen=True, slots=True)
+class DropColumn:
+    """Drop a column with its values."""
+
+    column: Column
+
+
+@dataclass(frozen=True, slots=True)
+class AlterColumn:
+    """Change type, nullability, default, identity or comment of a column; the name is the same."""
+
+    source: Column
+    target: Column
+
+
+@dataclass(frozen=True, slots=True)
+class AddConstraint:
+    """Add a primary-key, unique or check constraint."""
+
+    constraint: Constraint
+
+
+@dataclass(frozen=True, slots=True)
+class DropConstraint:
+    """Drop a primary-key, unique or check constraint."""
+
+    constraint: Constraint
+
+
+@dataclass(frozen=True, slots=True)
+class RenameConstraint:
+    """Give a constraint another name; nothing else of it differs."""
+
+    source: Constraint
+    target: Constraint
+
+
+@dataclass(frozen=True, slots=True)
+class SetDescription:
+    """Replace the comment of the table; `None` removes it."""
+
+    description: str | None
+
+
+TableChange: TypeAlias = (
+    AddColumn | DropColumn | AlterColumn | AddConstraint | DropConstraint | RenameConstraint | SetDescription
+)
+"""One difference between two versions of a table."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlterTable:
+    """
+    Change a table, but for its foreign keys.
+
+    One operation per table rather than one per column, as a dialect may put all changes into one statement.
+    """
+
+    source: Table
+    target: Table
+    changes: tuple[TableChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AddForeignKey:
+    """Add a foreign key to a table; the table that it refers to exists."""
+
+    table: QualifiedId
+    constraint: ForeignKeyConstraint
+
+
+@dataclass(frozen=True, slots=True)
+class DropForeignKey:
+    """Drop a foreign key of a table."""
+
+    table: QualifiedId
+    constraint: ForeignKeyConstraint
+
+
+@dataclass(frozen=True, slots=True)
+class FillLookup:
+    """Add labels to the lookup table of an enumeration; labels that are there already stay as they are."""
+
+    table: Table
+    labels: tuple[str, ...]
+
+
+Operation: TypeAlias = (
+    CreateNamespace
+    | DropNamespace
+    | CreateEnum
+    | AlterEnum
+    | DropEnum
+    | CreateStruct
+    | AlterStruct
+    | DropStruct
+    | CreateTable
+    | AlterTable
+    | DropTable
+    | AddForeignKey
+    | DropForeignKey
+    | FillLookup
+)
+"""One step from the current to the desired state."""

@@ -1,0 +1,1 @@
+"""The vocabulary that all rooms share: identifiers, data types and database objects, as immutable values."""

@@ -1,0 +1,72 @@
+"""What the user chooses: how classes become tables, and what a synchronization may do."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+
+
+class EnumMode(enum.Enum):
+    """How an enumeration is stored."""
+
+    TYPE = "type"
+    """As a type of its own (PostgreSQL `CREATE TYPE ... AS ENUM`)."""
+
+    INLINE = "inline"
+    """As part of the column's type (MySQL `ENUM(...)`)."""
+
+    RELATION = "relation"
+    """As a foreign key into a lookup table of `id` and `value`."""
+
+    CHECK = "check"
+    """As text, with a constraint that names the permitted labels."""
+
+
+class Hazard(enum.Enum):
+    """What a step of a plan may do besides what it is meant for."""
+
+    DELETES_DATA = "deletes data"
+    DROPS_OBJECT = "drops an object"
+    NARROWS_TYPE = "narrows a type"
+    REWRITES_TABLE = "rewrites the table"
+    BLOCKS_WRITES = "blocks writes"
+    MAY_FAIL_ON_DATA = "may fail on data"
+
+    @property
+    def is_destructive(self) -> bool:
+        """True if what is lost cannot be had back, so that a policy must permit it by name."""
+        return self in {Hazard.DELETES_DATA, Hazard.DROPS_OBJECT, Hazard.NARROWS_TYPE}
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorOptions:
+    """
+    How data-classes become database objects.
+
+    :param enum_mode: How enumerations are stored; `None` takes what suits the dialect best.
+    :param namespaces: Namespace for each module that defines data-classes; `None` is the default namespace of the
+        connection. Where the mapping is empty, every module has the default namespace; else a module that is missing
+        from it is an error.
+    """
+
+    enum_mode: EnumMode | None = None
+    namespaces: Mapping[ModuleType, str | None] = field(default_factory=dict[ModuleType, str | None])
+
+
+@dataclass(frozen=True, slots=True)
+class SyncPolicy:
+    """
+    What `synchronize` may do.
+
+    :param allow: Destructive hazards that are permitted; hazards that destroy nothing are always permitted.
+    :param keep: Patterns (`*`, `?`, `[...]`) of qualified names of tables and types that no class describes and that
+        are left alone: `("public.legacy_*",)`. Undeclared objects that match no pattern are planned to be dropped,
+        and refused unless `allow` permits it.
+    :param lock_timeout_s: Seconds to wait for each lock before giving up, so that other sessions do not queue up.
+    """
+
+    allow: frozenset[Hazard] = frozenset()
+    keep: tuple[str, ...] = ()
+    lock_timeout_s: float = 5.0
