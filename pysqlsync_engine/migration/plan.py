@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from pysqlsync_engine.errors import HazardError
@@ -50,11 +50,15 @@ class Plan:
     A reviewed way from the current to the desired state. `str()` is the SQL for review, a comment per step.
 
     :param source_fingerprint: Of the catalog that the plan was made from; a plan is not applied to any other.
+    :param target: Catalog that the plan leads to; what is read again after applying it must not differ.
+    :param keep: Patterns of undeclared objects that were left alone, see `SyncPolicy.keep`.
     """
 
     dialect: str
     steps: tuple[Step, ...]
     source_fingerprint: str
+    target: Catalog = field(default=Catalog(), repr=False)
+    keep: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
