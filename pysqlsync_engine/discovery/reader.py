@@ -87,12 +87,12 @@ class CatalogReader(Protocol):
         ...
 
     async def fetch(
-        self, session: Session, namespaces: Sequence[str], *, lookups: Sequence[QualifiedId] = ()
+        self, session: Session, namespaces: Sequence[str] | None, *, lookups: Sequence[QualifiedId] = ()
     ) -> CatalogRows:
         """
         Read what the namespaces hold.
 
-        :param namespaces: Those to read; those that do not exist are skipped.
+        :param namespaces: Those to read; those that do not exist are skipped. `None` reads all but the server's own.
         :param lookups: Tables whose `value` column is to be read as labels, in order of `id`, where they exist.
         :raises DiscoveryError: if a catalog row makes no sense; names the object.
         """

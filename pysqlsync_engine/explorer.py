@@ -1,0 +1,190 @@
+"""The schema of a live database: discover it, plan how it becomes what the data-classes describe, and make it so."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from types import ModuleType
+
+from pysqlsync_engine.dialect.api import Dialect
+from pysqlsync_engine.discovery.assemble import assemble
+from pysqlsync_engine.errors import DriftError, StalePlanError
+from pysqlsync_engine.formation.catalog import form_catalog
+from pysqlsync_engine.formation.inspection import entities
+from pysqlsync_engine.migration.apply import ApplyReport, apply
+from pysqlsync_engine.migration.diff import diff
+from pysqlsync_engine.migration.operations import (
+    AddForeignKey,
+    CreateEnum,
+    CreateNamespace,
+    CreateStruct,
+    CreateTable,
+    FillLookup,
+)
+from pysqlsync_engine.migration.order import order
+from pysqlsync_engine.migration.plan import Plan, fingerprint, make_plan
+from pysqlsync_engine.model.id_types import QualifiedId
+from pysqlsync_engine.model.object_types import Catalog, Table
+from pysqlsync_engine.options import GeneratorOptions, SyncPolicy
+from pysqlsync_engine.session import Session
+
+SCHEMA_LOCK = "pysqlsync schema"
+"""One lock for a whole database: two plans for different namespaces may still meet at a shared type or foreign key."""
+
+
+def select_classes(module: ModuleType | None, classes: Sequence[type] | None) -> tuple[type, ...]:
+    """
+    :returns: The classes named, or all entity classes of the module.
+    :raises ValueError: if neither or both are given.
+    """
+    if (module is None) == (classes is None):
+        raise ValueError("expected either module=... or classes=[...]")
+    return entities(module) if module is not None else tuple(classes or ())
+
+
+def alterations(plan: Plan) -> list[str]:
+    """:returns: Summaries of those steps that change what was there before, rather than add something new."""
+    created = {step.operation.table.name for step in plan.steps if isinstance(step.operation, CreateTable)}
+    altered: list[str] = []
+    for step in plan.steps:
+        match step.operation:
+            case CreateNamespace() | CreateEnum() | CreateStruct() | CreateTable():
+                continue
+            case AddForeignKey(table=name) | FillLookup(table=Table(name=name)) if name in created:
+                continue
+            case _:
+                altered.append(step.summary)
+    return altered
+
+
+class Explorer:
+    """
+    Discovers the schema behind one connection and brings it to the state that data-classes describe.
+
+    :param session: Used by nobody else at the same time.
+    """
+
+    def __init__(self, session: Session, dialect: Dialect, options: GeneratorOptions) -> None:
+        self._session = session
+        self._dialect = dialect
+        self._options = options
+
+    async def discover(self, namespaces: Sequence[str] | None = None) -> Catalog:
+        """
+        Read the current state of the database.
+
+        :param namespaces: Those to read; `None` reads all but the server's own. One that does not exist is left out.
+        :raises DiscoveryError: if the server's catalog cannot be understood.
+        """
+        return await self._fetch(namespaces, ())
+
+    async def plan(
+        self,
+        *,
+        module: ModuleType | None = None,
+        classes: Sequence[type] | None = None,
+        policy: SyncPolicy | None = None,
+    ) -> Plan:
+        """
+        Compare the database with the data-classes; nothing is changed, and nothing is refused.
+
+        :param module: All entity classes that this module defines are the desired state of their namespaces.
+        :param classes: Instead of a module, the classes themselves.
+        :param policy: Its `keep` says which undeclared objects are left alone.
+        :raises DefinitionError: if the classes describe no schema.
+        """
+        desired = self._form(select_classes(module, classes))
+        return await self._make_plan(desired, policy or SyncPolicy())
+
+    async def synchronize(
+        self,
+        *,
+        module: ModuleType | None = None,
+        classes: Sequence[type] | None = None,
+        policy: SyncPolicy | None = None,
+    ) -> ApplyReport:
+        """
+        Bring the database to the state that the data-classes describe: plan, check against the policy, apply, verify.
+
+        Only one synchronization runs in a database at a time; others wait for it, up to the policy's lock timeout.
+
+        :raises HazardError: if the plan has destructive steps that the policy does not permit; nothing is changed.
+        :raises LockTimeoutError: if a lock was not granted in time.
+        :raises ApplyError: if the server refuses a step.
+        :raises DriftError: if the database differs from the classes all the same; everything is rolled back.
+        """
+        desired = self._form(select_classes(module, classes))
+        policy = policy or SyncPolicy()
+        async with self._exclusive(policy):
+            return await self._execute(await self._make_plan(desired, policy), policy)
+
+    async def apply(self, plan: Plan, *, policy: SyncPolicy | None = None) -> ApplyReport:
+        """
+        Apply a plan that was made (and reviewed) earlier.
+
+        :raises StalePlanError: if the database has changed since the plan was made.
+        :raises HazardError: see `synchronize`, as for the other errors.
+        """
+        policy = policy or SyncPolicy()
+        async with self._exclusive(policy):
+            if fingerprint(await self._current(plan.target)) != plan.source_fingerprint:
+                raise StalePlanError("plan: the live schema has changed since the plan was made; plan again")
+            return await self._execute(plan, policy)
+
+    async def ensure(self, classes: Sequence[type]) -> ApplyReport:
+        """
+        Create what the classes need and the database lacks; what is there already must be as described.
+
+        :raises DriftError: if a table or type exists but differs; nothing is changed.
+        """
+        policy = SyncPolicy(keep=("*",))
+        async with self._exclusive(policy):
+            plan = await self._make_plan(self._form(tuple(classes)), policy)
+            altered = alterations(plan)
+            if altered:
+                raise DriftError(
+                    f"existing objects differ from their classes: {', '.join(altered)}; bring them up to date with "
+                    "explorer.synchronize(...)"
+                )
+            return await self._execute(plan, policy)
+
+    def _form(self, classes: Sequence[type]) -> Catalog:
+        capabilities = self._session.capabilities
+        formed = form_catalog(classes, options=self._options, capabilities=capabilities)
+        return self._dialect.lower(formed, capabilities)
+
+    @asynccontextmanager
+    async def _exclusive(self, policy: SyncPolicy) -> AsyncIterator[None]:
+        async with self._session.transaction():
+            await self._session.lock_schema(SCHEMA_LOCK, timeout_s=policy.lock_timeout_s)
+            yield
+
+    async def _fetch(self, namespaces: Sequence[str] | None, lookups: Sequence[QualifiedId]) -> Catalog:
+        reader = self._dialect.reader(self._session.capabilities)
+        return assemble(await reader.fetch(self._session, namespaces, lookups=lookups))
+
+    async def _current(self, desired: Catalog) -> Catalog:
+        namespaces = [namespace.name.name for namespace in desired.namespaces]
+        lookups = [table.name for table in desired.tables() if table.labels is not None]
+        return await self._fetch(namespaces, lookups)
+
+    async def _make_plan(self, desired: Catalog, policy: SyncPolicy) -> Plan:
+        current = await self._current(desired)
+        operations = order(diff(current, desired, keep=policy.keep))
+        writer = self._dialect.writer(self._session.capabilities)
+        plan = make_plan(operations, writer, dialect=self._dialect.name, fingerprint=fingerprint(current))
+        return replace(plan, target=desired, keep=policy.keep)
+
+    async def _execute(self, plan: Plan, policy: SyncPolicy) -> ApplyReport:
+        report = await apply(plan.require(policy), self._session)
+        if not plan.is_empty:
+            await self._verify(plan)
+        return report
+
+    async def _verify(self, plan: Plan) -> None:
+        remaining = order(diff(await self._current(plan.target), plan.target, keep=plan.keep))
+        if remaining:
+            writer = self._dialect.writer(self._session.capabilities)
+            summaries = ", ".join(writer.write(operation).summary for operation in remaining)
+            raise DriftError(f"the schema still differs after the plan was applied: {summaries}; please report this")
