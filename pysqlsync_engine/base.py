@@ -1,0 +1,36 @@
+"""The names that users of the engine need, in one place."""
+
+from pysqlsync_engine.connection import ConnectionContext, ConnectionPool
+from pysqlsync_engine.data.loading import LoadMode, LoadReport
+from pysqlsync_engine.data.sources import Batches, Fields, RecordSource, Window
+from pysqlsync_engine.engine import Engine, Generator
+from pysqlsync_engine.explorer import Explorer
+from pysqlsync_engine.formation.inspection import entities
+from pysqlsync_engine.migration.apply import ApplyReport
+from pysqlsync_engine.migration.plan import Plan, Step
+from pysqlsync_engine.options import EnumMode, GeneratorOptions, Hazard, SyncPolicy
+from pysqlsync_engine.parameters import ConnectionParameters, SSLMode
+
+__all__ = [
+    "ApplyReport",
+    "Batches",
+    "ConnectionContext",
+    "ConnectionParameters",
+    "ConnectionPool",
+    "Engine",
+    "EnumMode",
+    "Explorer",
+    "Fields",
+    "Generator",
+    "GeneratorOptions",
+    "Hazard",
+    "LoadMode",
+    "LoadReport",
+    "Plan",
+    "RecordSource",
+    "SSLMode",
+    "Step",
+    "SyncPolicy",
+    "Window",
+    "entities",
+]

@@ -1,0 +1,187 @@
+"""One open connection as users see it: create tables, insert, upsert and delete rows."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from pysqlsync_engine.capabilities import Capabilities
+from pysqlsync_engine.data.batches import object_rows
+from pysqlsync_engine.data.loading import LoadMode, LoadReport, load
+from pysqlsync_engine.data.sources import Batches, Fields
+from pysqlsync_engine.dialect.api import Dialect
+from pysqlsync_engine.explorer import Explorer
+from pysqlsync_engine.formation.catalog import form_catalog, table_name
+from pysqlsync_engine.formation.inspection import inspect_class
+from pysqlsync_engine.migration.apply import ApplyReport
+from pysqlsync_engine.model.object_types import Catalog, Table
+from pysqlsync_engine.options import GeneratorOptions
+from pysqlsync_engine.session import Row, Session, SessionPool
+
+Records = Iterable[Row] | AsyncIterable[Row]
+"""Rows one by one, sync or async."""
+
+Objects = Iterable[Any] | AsyncIterable[Any]
+"""Instances of a data-class, sync or async."""
+
+
+def lowered_catalog(
+    classes: Sequence[type], *, options: GeneratorOptions, dialect: Dialect, capabilities: Capabilities
+) -> Catalog:
+    """:returns: What the classes and all that they refer to become on a server of these capabilities."""
+    return dialect.lower(form_catalog(classes, options=options, capabilities=capabilities), capabilities)
+
+
+def lowered_table(cls: type, *, options: GeneratorOptions, dialect: Dialect, capabilities: Capabilities) -> Table:
+    """:returns: The table that the class becomes on a server of these capabilities."""
+    catalog = lowered_catalog([cls], options=options, dialect=dialect, capabilities=capabilities)
+    name = table_name(cls, options=options)
+    for table in catalog.tables():
+        if table.name.name == name.name and table.name.namespace in {name.namespace, capabilities.default_namespace}:
+            return table
+    raise AssertionError(f"{name.display}: a class was formed but its table is missing")
+
+
+class ConnectionContext:
+    """
+    An open connection. Not safe for concurrent use: one call at a time.
+
+    Every stream of rows is one transaction: it is stored as a whole, or not at all.
+    """
+
+    def __init__(self, session: Session, dialect: Dialect, options: GeneratorOptions) -> None:
+        self._session = session
+        self._dialect = dialect
+        self._options = options
+
+    @property
+    def session(self) -> Session:
+        """For statements of your own."""
+        return self._session
+
+    @property
+    def dialect(self) -> Dialect:
+        """The kind of server this is a connection to."""
+        return self._dialect
+
+    @property
+    def options(self) -> GeneratorOptions:
+        """How data-classes become tables."""
+        return self._options
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the server can do."""
+        return self._session.capabilities
+
+    def get_table(self, cls: type) -> Table:
+        """
+        :returns: The table that the data-class describes, formed from the class; the server is not asked.
+        :raises DefinitionError: if the class describes no table.
+        """
+        return lowered_table(cls, options=self._options, dialect=self._dialect, capabilities=self.capabilities)
+
+    async def create_objects(self, classes: Sequence[type]) -> ApplyReport:
+        """
+        Create the tables of the classes, and the namespaces, types and tables that they refer to.
+
+        What is there already is left alone if it is as described, and else is an error.
+
+        :raises DriftError: if a table or type exists but differs; nothing is changed.
+        """
+        return await Explorer(self._session, self._dialect, self._options).ensure(classes)
+
+    async def insert_data(self, cls: type, data: Objects) -> LoadReport:
+        """
+        Insert objects of a data-class.
+
+        :param data: Instances of the class, sync or async; a field that refers to another table may hold an
+            object of that table's class, or its key.
+        :raises RowError: if a row cannot be stored, or its key exists already; nothing of the stream stays.
+        """
+        return await self._load_objects(cls, data, LoadMode.INSERT)
+
+    async def upsert_data(self, cls: type, data: Objects) -> LoadReport:
+        """Insert objects, or update the rows that have their keys; the last object of a key wins. See `insert_data`."""
+        return await self._load_objects(cls, data, LoadMode.UPSERT)
+
+    async def delete_data(self, cls: type, data: Objects) -> LoadReport:
+        """Delete the rows that have the keys of the objects; keys that do not exist are no error."""
+        return await self._load_objects(cls, data, LoadMode.DELETE)
+
+    async def insert_rows(
+        self, table: Table, *, field_names: Sequence[str], field_types: Sequence[Any], records: Records
+    ) -> LoadReport:
+        """
+        Insert rows.
+
+        :param table: See `get_table`.
+        :param field_names: Columns, in the order of the values of a row. Columns left out take their default.
+        :param field_types: Python type of each value.
+        :param records: Tuples, sync or async; `None` is NULL.
+        :raises RowError: if a row cannot be stored, or its key exists already; nothing of the stream stays.
+        """
+        return await self._load_records(table, field_names, field_types, records, LoadMode.INSERT)
+
+    async def upsert_rows(
+        self, table: Table, *, field_names: Sequence[str], field_types: Sequence[Any], records: Records
+    ) -> LoadReport:
+        """
+        Insert rows, or update those that have their keys; the last row of a key wins. See `insert_rows`.
+
+        Columns left out of `field_names` keep their values in rows that exist.
+        """
+        return await self._load_records(table, field_names, field_types, records, LoadMode.UPSERT)
+
+    async def delete_rows(
+        self, table: Table, *, field_names: Sequence[str], field_types: Sequence[Any], records: Records
+    ) -> LoadReport:
+        """
+        Delete the rows that have these keys; keys that do not exist are no error.
+
+        :param field_names: The columns of the primary key, in the order of the values of a row.
+        """
+        return await self._load_records(table, field_names, field_types, records, LoadMode.DELETE)
+
+    async def load_batches(
+        self, table: Table, *, fields: Fields, batches: Batches, mode: LoadMode = LoadMode.UPSERT
+    ) -> LoadReport:
+        """
+        Stream batches of rows into a table: what a record source yields.
+
+        :param fields: What the values of a row are.
+        :param batches: Lists of tuples, sync or async; a batch is held in memory whole.
+        """
+        loader = self._dialect.loader(self.capabilities)
+        return await load(self._session, loader, table=table, fields=fields, mode=mode, batches=batches)
+
+    async def _load_objects(self, cls: type, objects: Objects, mode: LoadMode) -> LoadReport:
+        spec = inspect_class(cls)
+        table = self.get_table(cls)
+        wanted = set(table.key_names) if mode is LoadMode.DELETE else set(table.column_names)
+        chosen = [field for field in spec.fields if field.column_name in wanted]
+        fields = Fields(tuple(f.column_name for f in chosen), tuple(f.annotation for f in chosen))
+        batches = object_rows(objects, [field.name for field in chosen])
+        return await self.load_batches(table, fields=fields, batches=batches, mode=mode)
+
+    async def _load_records(
+        self, table: Table, names: Sequence[str], types: Sequence[Any], records: Records, mode: LoadMode
+    ) -> LoadReport:
+        fields = Fields(tuple(names), tuple(types))
+        return await self.load_batches(table, fields=fields, batches=into_batches(records), mode=mode)
+
+
+class ConnectionPool:
+    """A bounded number of connections; each is lent to one user at a time."""
+
+    def __init__(self, sessions: SessionPool, dialect: Dialect, options: GeneratorOptions) -> None:
+        self._sessions = sessions
+        self._dialect = dialect
+        self._options = options
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[ConnectionContext]:
+        """Lend a connection; waits while all are out."""
+        async with self._sessions.acquire() as session:
+            yield ConnectionContext(session, self._dialect, self._options)

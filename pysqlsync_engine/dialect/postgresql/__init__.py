@@ -1,0 +1,20 @@
+"""PostgreSQL 13 to 18, by way of asynchronous COPY."""
+
+from pysqlsync_engine.dialect.api import Dialect
+from pysqlsync_engine.dialect.postgresql.capabilities import OFFLINE
+from pysqlsync_engine.dialect.postgresql.loader import PostgreSQLLoader
+from pysqlsync_engine.dialect.postgresql.reader import PostgreSQLReader
+from pysqlsync_engine.dialect.postgresql.session import connect, open_pool
+from pysqlsync_engine.dialect.postgresql.types import lower
+from pysqlsync_engine.dialect.postgresql.writer import PostgreSQLWriter
+
+DIALECT = Dialect(
+    name="postgresql",
+    offline=OFFLINE,
+    lower=lower,
+    writer=PostgreSQLWriter,
+    reader=PostgreSQLReader,
+    loader=PostgreSQLLoader,
+    connect=connect,
+    open_pool=open_pool,
+)

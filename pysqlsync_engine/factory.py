@@ -1,0 +1,42 @@
+"""From the name of a dialect to its engine; a driver is imported only when its dialect is asked for."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import entry_points
+
+from pysqlsync_engine.dialect.api import Dialect
+from pysqlsync_engine.engine import Engine
+from pysqlsync_engine.errors import DialectError
+
+ENTRY_POINT_GROUP = "pysqlsync_engine.dialects"
+"""Entry points of other packages: the name of a dialect, and where its `Dialect` record is, as `module:attribute`."""
+
+BUILT_IN = {
+    "postgresql": "pysqlsync_engine.dialect.postgresql:DIALECT",
+}
+"""Dialects of this package, by name."""
+
+
+def known_dialects() -> tuple[str, ...]:
+    """:returns: Names that `get_dialect` accepts, sorted; whether a driver is installed is not looked at."""
+    return tuple(sorted({*BUILT_IN, *(point.name for point in entry_points(group=ENTRY_POINT_GROUP))}))
+
+
+def get_dialect(name: str) -> Engine:
+    """
+    :param name: `postgresql`, or the name under which another package registers a dialect.
+    :returns: The engine for databases of this kind.
+    :raises DialectError: if the name is unknown, or the driver of the dialect is not installed.
+    """
+    target = BUILT_IN.get(name)
+    if target is None:
+        points = entry_points(group=ENTRY_POINT_GROUP, name=name)
+        target = next((point.value for point in points), None)
+    if target is None:
+        raise DialectError(f"unknown dialect: {name!r}; known: {', '.join(known_dialects())}")
+    module, _, attribute = target.partition(":")
+    dialect = getattr(importlib.import_module(module), attribute)
+    if not isinstance(dialect, Dialect):
+        raise DialectError(f"dialect {name!r}: expected a Dialect at {target}; got {type(dialect).__name__}")
+    return Engine(dialect)
