@@ -5,29 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
+from pysqlsync_engine.model.fields import Fields
 from pysqlsync_engine.session import Batch
+
+__all__ = ["Batches", "Fields", "RecordSource", "Window"]
 
 Batches: TypeAlias = Iterable[Batch] | AsyncIterable[Batch]
 """Rows in batches, sync or async."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fields:
-    """
-    What the values of a row are.
-
-    :param names: Names of columns, in the order of the values of a row; not every column of the table need be named.
-    :param types: Python type (annotation) of each value; NULL (`None`) is possible in each.
-    """
-
-    names: tuple[str, ...]
-    types: tuple[Any, ...]
-
-    def __post_init__(self) -> None:
-        if len(self.names) != len(self.types):
-            raise ValueError(f"fields: expected as many types as names ({len(self.names)}); got {len(self.types)}")
 
 
 @dataclass(frozen=True, slots=True)

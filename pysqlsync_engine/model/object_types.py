@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from pysqlsync_engine.model.data_types import SqlType
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
+from pysqlsync_engine.model.literals import quote_literal
 
 
 class IdentityMode(enum.Enum):
@@ -47,7 +48,8 @@ class Column(DatabaseObject):
     """
     A column of a table.
 
-    :param default: SQL expression, as the server would print it; `None` if there is none.
+    :param default: SQL expression, as the server would print it; `None` if there is none. In a catalog formed from
+        classes it is an ANSI literal (`TRUE`, `-1`, `1.50`, `'it''s'`), which lowering turns into what the server prints.
     :param identity: `None` unless the server generates the value.
     :param description: Comment on the column; `None` if there is none.
     """
@@ -95,6 +97,28 @@ class CheckConstraint(Constraint):
     """
 
     expression: str
+
+
+@dataclass(frozen=True, slots=True)
+class LabelCheck(CheckConstraint):
+    """
+    A check that a text column holds one of the labels of an enumeration, as formed from a class.
+
+    `expression` is the ANSI form, `"state" IN ('on', 'off')`. Lowering turns this constraint into a plain
+    `CheckConstraint` of the same name with the expression as the server prints it, as servers keep no such structure.
+    PostgreSQL 13 to 18 print `state = ANY (ARRAY['on'::text, 'off'::text])`, and `state = 'on'::text` for a single
+    label: the column is quoted only where needed, quotes in labels are doubled, backslashes stay as they are.
+
+    :param labels: In order of definition.
+    """
+
+    expression: str = field(init=False)
+    column: LocalId
+    labels: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        labels = ", ".join(quote_literal(label) for label in self.labels)
+        object.__setattr__(self, "expression", f"{self.column} IN ({labels})")
 
 
 @dataclass(frozen=True, slots=True)
