@@ -181,7 +181,11 @@ class ConnectionPool:
         self._options = options
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[ConnectionContext]:
-        """Lend a connection; waits while all are out."""
+    async def connection(self, options: GeneratorOptions | None = None) -> AsyncIterator[ConnectionContext]:
+        """
+        Lend a connection; waits while all are out.
+
+        :param options: How data-classes become tables; `None` takes those of the pool.
+        """
         async with self._sessions.acquire() as session:
-            yield ConnectionContext(session, self._dialect, self._options)
+            yield ConnectionContext(session, self._dialect, options or self._options)
