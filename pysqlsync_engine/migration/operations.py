@@ -192,3 +192,20 @@ Operation: TypeAlias = (
     | FillLookup
 )
 """One step from the current to the desired state."""
+
+
+def touches(operation: Operation) -> frozenset[QualifiedId]:
+    """:returns: Names of the tables and types that the operation creates, changes or drops; none for a namespace."""
+    match operation:
+        case CreateNamespace() | DropNamespace():
+            return frozenset()
+        case CreateEnum(enum=subject) | DropEnum(enum=subject):
+            return frozenset({subject.name})
+        case CreateStruct(struct=subject) | DropStruct(struct=subject):
+            return frozenset({subject.name})
+        case CreateTable(table=subject) | DropTable(table=subject) | FillLookup(table=subject):
+            return frozenset({subject.name})
+        case AddForeignKey(table=name) | DropForeignKey(table=name):
+            return frozenset({name})
+        case AlterEnum() | AlterStruct() | AlterTable():
+            return frozenset({operation.source.name, operation.target.name})
