@@ -36,12 +36,30 @@ class StatementError(EngineError):
     :param message: What the server said, without the statement's values.
     :param statement: SQL text as sent.
     :param sqlstate: Five-character SQLSTATE; `None` when the failure has none (a lost connection).
+    :param detail: What else the server said; may hold values of rows.
+    :param context: Where the server was: for a stream of rows, its line.
+    :param column: Column that the server names as the cause; `None` if it names none.
+    :param constraint: Constraint that the server names as the cause; `None` if it names none.
     """
 
-    def __init__(self, message: str, *, statement: str = "", sqlstate: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        statement: str = "",
+        sqlstate: str | None = None,
+        detail: str | None = None,
+        context: str | None = None,
+        column: str | None = None,
+        constraint: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.statement = statement
         self.sqlstate = sqlstate
+        self.detail = detail
+        self.context = context
+        self.column = column
+        self.constraint = constraint
 
 
 class LockTimeoutError(StatementError):
