@@ -1,10 +1,31 @@
-"""What turns a value of a row into one that a driver takes: a function, and the expression that spares calling it."""
+"""
+What makes a value of a row fit for a driver: for each kind of column a hook that passes a value on as it is, converts it
+without loss, or refuses it.
+"""
 
 from __future__ import annotations
 
+import operator
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Context, Decimal, Inexact, InvalidOperation
+from typing import Any, TypeVar
+from uuid import UUID
+
+Encode = Callable[[Any], Any]
+
+UNCHANGED = "{v}"
+"""Expression of a hook for a driver that itself refuses what cannot be stored as it is."""
+
+MAX_INTEGER_DIGITS = 131_072
+"""Most digits of a number before the decimal point; https://www.postgresql.org/docs/current/datatype-numeric.html"""
+
+MAX_FRACTION_DIGITS = 16_383
+"""Most digits of a number after the decimal point."""
+
+Temporal = TypeVar("Temporal", datetime, time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,13 +33,273 @@ class Hook:
     """
     Encodes the values of one field. NULL never reaches a hook.
 
-    :param encode: Takes a value, returns what the driver is given; raises `TypeError` or `ValueError` (whose text is the
-        reason, without the value) for a value that cannot be stored as it is.
-    :param fast: Python condition on a value `v` that is true only for values which the driver takes unchanged; compiled
-        into the encoder so that `encode` is called for the others only. `None` calls `encode` always.
-    :param names: What the condition refers to besides `v` and built-in names.
+    :param encode: Takes a value, returns what the driver is given; raises `TypeError` or `ValueError`, whose text is the
+        reason without the value, for one that cannot be stored as it is.
+    :param expression: What the compiled encoder does in place of calling `encode` for each value: a Python expression in
+        which `{v}` stands for the value, `{encode}` for the function above, and others for `names`. It must store what
+        `encode` stores, and fail (here or in the driver) where `encode` fails; the reason is then asked of `encode`.
+    :param names: What else the expression refers to.
     """
 
-    encode: Callable[[Any], Any]
-    fast: str | None = None
+    encode: Encode
+    expression: str = "{encode}({v})"
     names: tuple[tuple[str, Any], ...] = ()
+
+
+def refuse(value: Any, expected: str) -> TypeError:
+    """:returns: Error for a value of a type that a column cannot take."""
+    return TypeError(f"cannot encode {type(value).__name__} as {expected}")
+
+
+def boolean_hook() -> Hook:
+    """:returns: Hook for a truth value; numbers are refused."""
+
+    def encode(value: Any) -> bool:
+        if value is True or value is False:
+            return value
+        raise refuse(value, "boolean")
+
+    return Hook(encode, UNCHANGED)
+
+
+def integer_hook(width: int) -> Hook:
+    """
+    :param width: Bytes of storage.
+    :returns: Hook for a signed integer; truth values and numbers with a fraction part are refused.
+    """
+    limit = 1 << (8 * width - 1)
+
+    def encode(value: Any) -> int:
+        if isinstance(value, bool) or not hasattr(value, "__index__"):
+            raise refuse(value, "integer")
+        number = operator.index(value)
+        if not -limit <= number < limit:
+            raise ValueError(f"expected an integer of {8 * width} bits, {-limit} to {limit - 1}; got")
+        return number
+
+    return Hook(encode, "{v} if {v}.__class__ is int else {encode}({v})")
+
+
+def float_hook(width: int) -> Hook:
+    """
+    :param width: Bytes of storage; with 4 a number is rounded to the nearest that can be held, as is inherent.
+    :returns: Hook for a floating-point number; an integer only if it can be held exactly.
+    """
+
+    def encode(value: Any) -> float:
+        if isinstance(value, float):
+            number = value
+        elif isinstance(value, int) and not isinstance(value, bool):
+            number = float(value)
+            if int(number) != value:
+                raise ValueError("cannot encode int as float without rounding")
+        else:
+            raise refuse(value, "float")
+        if width == 4:
+            _check_single(number)
+        return number
+
+    return Hook(encode, "{v} if {v}.__class__ is float else {encode}({v})")
+
+
+def _check_single(number: float) -> None:
+    try:
+        struct.pack("f", number)
+    except OverflowError:
+        raise ValueError("out of range of a 32-bit float") from None
+
+
+def decimal_hook(precision: int | None, scale: int | None) -> Hook:
+    """
+    :returns: Hook for an exact number; one with more digits than the column holds is refused rather than rounded.
+    """
+    if precision is None:
+        return Hook(
+            _encode_number,
+            "{v} if {v}.__class__ is {Decimal} and {v} == {v} and {v}.adjusted() < {limit} else {encode}({v})",
+            (("Decimal", Decimal), ("limit", MAX_INTEGER_DIGITS)),
+        )
+    digits, unit = scale or 0, Decimal(1).scaleb(-(scale or 0))
+    context = Context(prec=precision, traps=[Inexact, InvalidOperation])
+
+    def encode(value: Any) -> Decimal:
+        number = value if value.__class__ is Decimal else _as_decimal(value)
+        try:
+            number.quantize(unit, None, context)
+        except Inexact:
+            raise ValueError(f"expected at most {digits} digits after the decimal point; got") from None
+        except InvalidOperation:
+            raise ValueError(f"expected at most {precision - digits} digits before the decimal point; got") from None
+        return number
+
+    return Hook(encode)
+
+
+def _as_decimal(value: Any) -> Decimal:
+    if isinstance(value, Decimal):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Decimal(value)
+    raise refuse(value, "decimal")
+
+
+def _encode_number(value: Any) -> Decimal:
+    number = _as_decimal(value)
+    if number.is_snan():
+        raise ValueError("cannot store a signaling NaN")
+    exponent = number.as_tuple().exponent
+    if isinstance(exponent, int) and (number.adjusted() >= MAX_INTEGER_DIGITS or exponent < -MAX_FRACTION_DIGITS):
+        raise ValueError(f"expected at most {MAX_INTEGER_DIGITS}.{MAX_FRACTION_DIGITS} digits; got")
+    return number
+
+
+def text_hook(limit: int | None) -> Hook:
+    """
+    :param limit: Characters that fit; `None` if all do.
+    :returns: Hook for a string; one that is too long is refused even if only blanks would be cut off.
+    """
+
+    def encode(value: Any) -> str:
+        if not isinstance(value, str):
+            raise refuse(value, "text")
+        if limit is not None and len(value) > limit:
+            raise ValueError(f"expected at most {limit} characters; got {len(value)}")
+        check_text(value)
+        return value
+
+    if limit is None:
+        return Hook(encode, UNCHANGED)
+    return Hook(encode, "{v} if {v}.__class__ is str and len({v}) <= {limit} else {encode}({v})", (("limit", limit),))
+
+
+def check_text(value: str) -> None:
+    """
+    Check that a string can be stored as text.
+
+    :raises ValueError: if it has a character that no server stores.
+    """
+    if "\0" in value:
+        raise ValueError("NUL character cannot be stored as text")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("lone surrogate cannot be stored as text") from None
+
+
+def binary_hook() -> Hook:
+    """:returns: Hook for a byte string."""
+
+    def encode(value: Any) -> bytes:
+        if isinstance(value, bytes | bytearray):
+            return bytes(value)
+        if isinstance(value, memoryview):
+            return value.tobytes()
+        raise refuse(value, "bytes")
+
+    return Hook(encode, "{v} if {v}.__class__ is bytes else {encode}({v})")
+
+
+def uuid_hook() -> Hook:
+    """:returns: Hook for a UUID, which may be given in its text form."""
+
+    def encode(value: Any) -> UUID:
+        if isinstance(value, UUID):
+            return value
+        if isinstance(value, str):
+            try:
+                return UUID(value)
+            except ValueError:
+                raise ValueError("cannot encode str as uuid") from None
+        raise refuse(value, "uuid")
+
+    return Hook(encode, "{v} if {v}.__class__ is {UUID} else {encode}({v})", (("UUID", UUID),))
+
+
+def date_hook() -> Hook:
+    """:returns: Hook for a calendar date; a date with a time of day is refused, since that would be lost."""
+
+    def encode(value: Any) -> date:
+        if isinstance(value, date) and not isinstance(value, datetime):
+            return value
+        raise refuse(value, "date")
+
+    return Hook(encode, "{v} if {v}.__class__ is {date} else {encode}({v})", (("date", date),))
+
+
+def timestamp_hook(precision: int | None, *, with_time_zone: bool) -> Hook:
+    """
+    :param precision: Digits of fractional seconds that fit; `None` is 6.
+    :param with_time_zone: True if values must have a UTC offset, false if they must not.
+    :returns: Hook for a date and time of day. Nothing is guessed: a missing offset is refused.
+    """
+    name = "timestamp with time zone" if with_time_zone else "timestamp without time zone"
+
+    def encode(value: Any) -> datetime:
+        if not isinstance(value, datetime):
+            raise refuse(value, name)
+        _check_offset(value, name, with_time_zone=with_time_zone)
+        _check_fraction(value.microsecond, precision, getattr(value, "nanosecond", 0))
+        if with_time_zone:
+            try:
+                value.astimezone(UTC)
+            except OverflowError:
+                raise ValueError("out of range in UTC") from None
+        return value
+
+    offset = "({v}.tzinfo is {UTC} or {v}.utcoffset() is not None)" if with_time_zone else "{v}.tzinfo is None"
+    return Hook(
+        encode,
+        "{v} if {v}.__class__ is {datetime} and " + offset + _fraction_test(precision) + " else {encode}({v})",
+        (("datetime", datetime), ("UTC", UTC)),
+    )
+
+
+def time_hook(precision: int | None, *, with_time_zone: bool) -> Hook:
+    """:returns: Hook for a time of day; see `timestamp_hook`."""
+    name = "time with time zone" if with_time_zone else "time without time zone"
+
+    def encode(value: Any) -> time:
+        if not isinstance(value, time):
+            raise refuse(value, name)
+        _check_offset(value, name, with_time_zone=with_time_zone)
+        _check_fraction(value.microsecond, precision)
+        return value
+
+    offset = "{v}.utcoffset() is not None" if with_time_zone else "{v}.tzinfo is None"
+    return Hook(
+        encode,
+        "{v} if {v}.__class__ is {time} and " + offset + _fraction_test(precision) + " else {encode}({v})",
+        (("time", time),),
+    )
+
+
+def interval_hook(precision: int | None) -> Hook:
+    """:returns: Hook for a length of time."""
+
+    def encode(value: Any) -> timedelta:
+        if not isinstance(value, timedelta):
+            raise refuse(value, "interval")
+        _check_fraction(value.microseconds, precision, getattr(value, "nanoseconds", 0))
+        return value
+
+    fraction = "" if precision is None or precision >= 6 else f" and not {{v}}.microseconds % {10 ** (6 - precision)}"
+    return Hook(
+        encode, "{v} if {v}.__class__ is {timedelta}" + fraction + " else {encode}({v})", (("timedelta", timedelta),)
+    )
+
+
+def _check_offset(value: datetime | time, name: str, *, with_time_zone: bool) -> None:
+    if with_time_zone and value.utcoffset() is None:
+        raise ValueError(f"cannot encode {type(value).__name__} without a UTC offset as {name}")
+    if not with_time_zone and value.tzinfo is not None:
+        raise ValueError(f"cannot encode {type(value).__name__} with a time zone as {name}")
+
+
+def _check_fraction(microseconds: int, precision: int | None, nanoseconds: int = 0) -> None:
+    digits = 6 if precision is None else precision
+    if nanoseconds or microseconds % 10 ** max(0, 6 - digits):
+        raise ValueError(f"expected at most {digits} digits of fractional seconds; got")
+
+
+def _fraction_test(precision: int | None) -> str:
+    return "" if precision is None or precision >= 6 else f" and not {{v}}.microsecond % {10 ** (6 - precision)}"

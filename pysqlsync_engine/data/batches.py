@@ -1,0 +1,115 @@
+"""Streams of rows or objects as batches that are bounded by bytes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
+from itertools import islice
+from operator import attrgetter
+from typing import Any, TypeAlias
+
+from pysqlsync_engine.data.sources import Batches
+from pysqlsync_engine.session import Batch, Row
+
+Records: TypeAlias = Iterable[Row] | AsyncIterable[Row]
+"""Rows one by one, sync or async."""
+
+MAX_BATCH_BYTES = 4 * 1024 * 1024
+"""Estimate of the memory that the values of a batch take when sent, above which no row is added."""
+
+MAX_BATCH_ROWS = 32_768
+"""Most rows of a batch, however small."""
+
+_CHUNK_ROWS = 256
+"""Rows that are taken from a source at once, between two estimates of their size."""
+
+_SAMPLE_STEP = 16
+"""One in so many rows is measured."""
+
+_CELL_BYTES = 8
+"""Estimate for a value other than a string."""
+
+
+def into_batches(records: Records) -> Batches:
+    """:returns: The rows as small batches; sync or async as the rows are, and as lazily."""
+    if isinstance(records, AsyncIterable):
+        return _gather_async(records)
+    return _gather(records)
+
+
+def object_rows(objects: Iterable[Any] | AsyncIterable[Any], names: Sequence[str]) -> Batches:
+    """
+    Read attributes of objects.
+
+    :param names: Attributes, in the order of the values of a row.
+    :returns: Small batches of tuples; sync or async as the objects are, and as lazily.
+    """
+    get_row = _row_getter(names)
+    if isinstance(objects, AsyncIterable):
+        return _gather_async(get_row(item) async for item in objects)
+    return _gather(map(get_row, objects))
+
+
+def _row_getter(names: Sequence[str]) -> Callable[[Any], Row]:
+    if len(names) == 1:
+        get_value = attrgetter(names[0])
+        return lambda item: (get_value(item),)
+    return attrgetter(*names)
+
+
+def _gather(records: Iterable[Row]) -> Iterable[Batch]:
+    source = iter(records)
+    while chunk := list(islice(source, _CHUNK_ROWS)):
+        yield chunk
+
+
+async def _gather_async(records: AsyncIterable[Row]) -> AsyncIterator[Batch]:
+    chunk: list[Row] = []
+    async for row in records:
+        chunk.append(row)
+        if len(chunk) == _CHUNK_ROWS:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+async def bounded(batches: Batches) -> AsyncIterator[Batch]:
+    """
+    Cut batches that are too large, and join those that are too small to be worth a message of their own.
+
+    :returns: Batches of at least one row, in order.
+    """
+    pending: list[Row] = []
+    size = 0
+    async for batch in _as_async(batches):
+        for start in range(0, len(batch), _CHUNK_ROWS):
+            chunk = batch[start : start + _CHUNK_ROWS]
+            pending += chunk
+            size += estimate_bytes(chunk)
+            if size >= MAX_BATCH_BYTES or len(pending) >= MAX_BATCH_ROWS:
+                yield pending
+                pending, size = [], 0
+    if pending:
+        yield pending
+
+
+async def _as_async(batches: Batches) -> AsyncIterator[Batch]:
+    if isinstance(batches, AsyncIterable):
+        async for batch in batches:
+            yield batch
+    else:
+        for batch in batches:
+            yield batch
+
+
+def estimate_bytes(rows: Batch) -> int:
+    """:returns: About how many bytes the values take when sent, from a sample of the rows."""
+    sample = rows[::_SAMPLE_STEP]
+    if not sample:
+        return 0
+    total = sum(_row_bytes(row) for row in sample)
+    return total * len(rows) // len(sample)
+
+
+def _row_bytes(row: Row) -> int:
+    return sum(len(value) if isinstance(value, str | bytes) else _CELL_BYTES for value in row)
