@@ -7,6 +7,7 @@ from pysqlsync_engine.engine import Engine, Generator
 from pysqlsync_engine.explorer import Explorer
 from pysqlsync_engine.formation.inspection import entities
 from pysqlsync_engine.migration.apply import ApplyReport
+from pysqlsync_engine.migration.operations import touches
 from pysqlsync_engine.migration.plan import Plan, Step
 from pysqlsync_engine.options import EnumMode, GeneratorOptions, Hazard, SyncPolicy
 from pysqlsync_engine.parameters import ConnectionParameters, SSLMode
@@ -33,4 +34,5 @@ __all__ = [
     "SyncPolicy",
     "Window",
     "entities",
+    "touches",
 ]
