@@ -106,7 +106,7 @@ class LabelCheck(CheckConstraint):
 
     `expression` is the ANSI form, `"state" IN ('on', 'off')`. Lowering turns this constraint into a plain
     `CheckConstraint` of the same name with the expression as the server prints it, as servers keep no such structure.
-    PostgreSQL 13 to 18 print `state = ANY (ARRAY['on'::text, 'off'::text])`, and `state = 'on'::text` for a single
+    PostgreSQL (15 and 18 alike) prints `state = ANY (ARRAY['on'::text, 'off'::text])`, and `state = 'on'::text` for a single
     label: the column is quoted only where needed, quotes in labels are doubled, backslashes stay as they are.
 
     :param labels: In order of definition.

@@ -1,0 +1,339 @@
+"""Data-classes as plain values; the only file that reads annotations."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import decimal
+import enum
+import inspect
+import re
+import sys
+import types
+import typing
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from strong_typing import auxiliary, core
+
+from pysqlsync_engine.errors import DefinitionError
+from pysqlsync_engine.formation.names import column_name
+from pysqlsync_engine.model import key_types, type_markers
+from pysqlsync_engine.model.fields import Fields
+from pysqlsync_engine.model.key_types import PrimaryKeyTag
+
+_COMMON_NAMES: Mapping[str, Any] = {
+    "typing": typing,
+    **{name: getattr(typing, name) for name in ("Annotated", "Any", "ClassVar", "Optional", "Union")},
+    "datetime": datetime.datetime,
+    **{name: getattr(datetime, name) for name in ("date", "time", "timedelta")},
+    "Decimal": decimal.Decimal,
+    "UUID": uuid.UUID,
+    **{
+        name: value
+        for module in (auxiliary, core, key_types, type_markers)
+        for name, value in vars(module).items()
+        if not name.startswith("_")
+    },
+}
+"""
+What a type written as a string may name although the module of its class does not.
+
+A class made by `make_dataclass` on Python 3.11 has no module of its own, and recursive type aliases of `strong_typing` name
+themselves.
+"""
+
+_JSON_PARTS: frozenset[Any] = frozenset({bool, int, float, str, dict, list})
+"""What the union `strong_typing.core.JsonType` is made of, besides `None`."""
+
+_PARAMETER = re.compile(r"^:param\s+(?:[^:]*\s)?\*{0,2}(\w+)\s*:\s*(.*)$")
+_DIRECTIVE = re.compile(r"^:\w+[^:]*:")
+
+
+@dataclass(frozen=True, slots=True)
+class TypeSpec:
+    """
+    An annotation, taken apart.
+
+    :param type: What is left without `Annotated` and `None`: a class, `list` for a list of any element type, `dict` for every
+        JSON type; else the annotation as it was, which no column can have.
+    :param optional: True if the value may be `None`.
+    :param tags: Metadata found in `Annotated`, at any depth but that of the elements.
+    :param element: Type of the elements of a list; `None` for other types.
+    """
+
+    type: Any
+    optional: bool = False
+    tags: tuple[object, ...] = ()
+    element: TypeSpec | None = None
+
+    @property
+    def leaf(self) -> TypeSpec:
+        """The type itself, or that of the elements if it is a list, of lists for that matter."""
+        return self if self.element is None else self.element.leaf
+
+    @property
+    def enum_class(self) -> type[enum.Enum] | None:
+        """The type, if it is an enumeration."""
+        return self.type if isinstance(self.type, type) and issubclass(self.type, enum.Enum) else None
+
+    @property
+    def data_class(self) -> type | None:
+        """The type, if it is a data-class."""
+        return self.type if isinstance(self.type, type) and is_data_class(self.type) else None
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    """
+    A field of a data-class.
+
+    :param name: Name of the attribute.
+    :param column_name: Name of the column.
+    :param annotation: Type as written, with all names in it resolved.
+    :param type: The same, taken apart.
+    :param default: `None` if there is none, or if a function makes it anew for each object.
+    :param description: What the docstring says of the field; `None` if it says nothing.
+    """
+
+    name: str
+    column_name: str
+    annotation: Any
+    type: TypeSpec
+    default: object | None = None
+    description: str | None = None
+
+    @property
+    def is_key(self) -> bool:
+        """True if the field is (a part of) the primary key."""
+        return any(isinstance(tag, PrimaryKeyTag) for tag in self.type.tags)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassSpec:
+    """
+    A data-class.
+
+    :param module: Name of the module that defines it.
+    :param fields: In order; those of base classes first. Class variables and `InitVar` are none, as objects do not keep
+        them; a field with `init=False` is one.
+    :param description: Docstring without the fields; `None` if there is none.
+    """
+
+    type: type
+    name: str
+    module: str
+    fields: tuple[FieldSpec, ...]
+    description: str | None = None
+
+    @property
+    def key(self) -> tuple[FieldSpec, ...]:
+        """The fields that identify a row; empty for a class that describes no table."""
+        return tuple(field for field in self.fields if field.is_key)
+
+
+def inspect_class(cls: type) -> ClassSpec:
+    """
+    Read the definition of a data-class.
+
+    :raises DefinitionError: if it is not a data-class, or has an annotation that names what does not exist at run time.
+    """
+    if not isinstance(cls, type):  # pyright: ignore[reportUnnecessaryIsInstance] - users pass objects by mistake
+        raise TypeError(f"expected a data-class; got an object: {type(cls).__name__}")
+    if not is_data_class(cls):
+        raise DefinitionError(f"class {cls.__name__}: not a data-class; decorate it with @dataclass")
+    descriptions = _field_descriptions(cls)
+    fields = tuple(_inspect_field(cls, field, descriptions.get(field.name)) for field in dataclasses.fields(cls))
+    return ClassSpec(cls, cls.__name__, cls.__module__, fields, class_description(cls))
+
+
+def class_fields(cls: type) -> Fields:
+    """:returns: Names of the columns of a data-class with the types as written, in the order of the fields."""
+    fields = inspect_class(cls).fields
+    return Fields(tuple(field.column_name for field in fields), tuple(field.annotation for field in fields))
+
+
+def entities(module: types.ModuleType) -> tuple[type, ...]:
+    """
+    Find the classes of a module that describe tables: data-classes with a primary key.
+
+    A class counts if the module defines it, not if it merely imports it. A class without a module of its own (made by
+    `make_dataclass` on Python 3.11) counts in each module that holds it. A class whose name starts with an underscore does
+    not count: it is a base for others, and becomes a table only where another class refers to it.
+
+    :returns: In order of definition.
+    :raises DefinitionError: if an annotation names what does not exist at run time.
+    """
+    found: dict[type, None] = {}
+    for value in vars(module).values():
+        if not isinstance(value, type) or value.__name__.startswith("_"):
+            continue
+        if is_data_class(value) and is_home(value, module) and inspect_class(value).key:
+            found[value] = None
+    return tuple(found)
+
+
+def is_data_class(cls: type) -> bool:
+    """:returns: True if the class is a data-class."""
+    return dataclasses.is_dataclass(cls)
+
+
+def is_home(cls: type, module: types.ModuleType) -> bool:
+    """:returns: True if the module defines the class; for a class without a module of its own, if the module holds it."""
+    if is_homeless(cls):
+        return any(value is cls for value in vars(module).values())
+    return cls.__module__ == module.__name__
+
+
+def is_homeless(cls: type) -> bool:
+    """:returns: True if the class does not tell which module it belongs to, as it was made by a function."""
+    return cls.__module__ == types.__name__
+
+
+def class_description(cls: type) -> str | None:
+    """:returns: The docstring up to the description of fields; `None` if the class has none that somebody wrote."""
+    lines: list[str] = []
+    for line in _docstring_lines(cls):
+        if _DIRECTIVE.match(line):
+            break
+        lines.append(line)
+    text = "\n".join(lines).strip()
+    if "\0" in text:
+        raise DefinitionError(f"class {cls.__name__}: docstring has a NUL character; remove it")
+    return text or None
+
+
+def describe_type(annotation: object) -> str:
+    """:returns: The type as a person writes it: `str`, `list[int]`."""
+    if isinstance(annotation, type) and not typing.get_args(annotation):
+        return annotation.__name__
+    return str(annotation).replace("typing.", "")
+
+
+def _inspect_field(cls: type, field: dataclasses.Field[Any], description: str | None) -> FieldSpec:
+    annotation = _resolve(cls, field)
+    spec = _take_apart(annotation)
+    return FieldSpec(
+        name=field.name,
+        column_name=column_name(field.name, spec.tags),
+        annotation=annotation,
+        type=spec,
+        default=None if field.default is dataclasses.MISSING else field.default,
+        description=description,
+    )
+
+
+def _resolve(cls: type, field: dataclasses.Field[Any]) -> Any:
+    """:returns: The type of a field, with names in strings replaced by what they stand for where the field was written."""
+    owner = next((base for base in cls.__mro__ if field.name in inspect.get_annotations(base)), cls)
+    names = {
+        **_COMMON_NAMES,
+        **{name: value for name, value in vars(owner).items() if isinstance(value, type)},
+        **vars(sys.modules.get(owner.__module__, types)),
+        owner.__name__: owner,
+    }
+    holder = types.SimpleNamespace(__annotations__={field.name: field.type})
+    try:
+        return typing.get_type_hints(holder, globalns=names, include_extras=True)[field.name]
+    except NameError as error:
+        raise DefinitionError(
+            f"{cls.__name__}.{field.name}: type {_written(field)} names {error.name!r}, {_remedy(owner)}"
+        ) from error
+    except (AttributeError, SyntaxError, TypeError) as error:
+        raise DefinitionError(
+            f"{cls.__name__}.{field.name}: type {_written(field)} cannot be evaluated ({error}); correct the annotation"
+        ) from error
+
+
+def _remedy(owner: type) -> str:
+    if is_homeless(owner):
+        return (
+            "but the class has no module in which to look it up; give the type itself instead of a string, or pass"
+            " namespace={'__module__': __name__} to make_dataclass"
+        )
+    return (
+        f"which module {owner.__module__!r} does not have at run time; define or import it at the top level of the module,"
+        " not in a function and not under TYPE_CHECKING"
+    )
+
+
+def _written(field: dataclasses.Field[Any]) -> str:
+    return repr(field.type) if isinstance(field.type, str) else describe_type(field.type)
+
+
+def _take_apart(annotation: Any) -> TypeSpec:
+    """:returns: The annotation without its wrappers; total, as what is left is judged where it is used."""
+    tags: list[object] = []
+    optional = False
+    while (inner := _unwrap(annotation)) is not None:
+        annotation, extra, has_none = inner
+        tags.extend(extra)
+        optional = optional or has_none
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is list and len(arguments) == 1:
+        return TypeSpec(list, optional, tuple(tags), _take_apart(arguments[0]))
+    if _is_json(annotation, origin, arguments):
+        return TypeSpec(dict, optional, tuple(tags))
+    return TypeSpec(annotation, optional, tuple(tags))
+
+
+def _unwrap(annotation: Any) -> tuple[Any, tuple[object, ...], bool] | None:
+    """:returns: What is inside the outermost wrapper, its metadata, and whether it admits `None`; `None` if not wrapped."""
+    origin = typing.get_origin(annotation)
+    if origin is typing.Annotated:
+        return annotation.__origin__, annotation.__metadata__, False
+    if origin in {typing.Union, types.UnionType}:
+        members = typing.get_args(annotation)
+        others = tuple(member for member in members if member is not types.NoneType)
+        return (typing.Union[others], (), True) if len(others) < len(members) else None  # noqa: UP007 - built at run time
+    if isinstance(annotation, typing.NewType):
+        return annotation.__supertype__, (), False
+    if type(annotation).__name__ == "TypeAliasType":
+        return annotation.__value__, (), False
+    return None
+
+
+def _is_json(annotation: Any, origin: Any, arguments: tuple[Any, ...]) -> bool:
+    if annotation in (dict, core.JsonObject, core.JsonArray):
+        return True
+    if origin is dict:
+        return arguments[0] is str
+    if origin in {typing.Union, types.UnionType}:
+        return frozenset(typing.get_origin(member) or member for member in arguments) == _JSON_PARTS
+    return False
+
+
+def _docstring_lines(cls: type) -> Iterator[str]:
+    """:returns: Lines of the docstring of the class itself, but for one that Python made up."""
+    text = cls.__dict__.get("__doc__") or ""
+    made_up = dataclasses.is_dataclass(cls) and re.match(rf"{re.escape(cls.__name__)}\((\w+: .*)?\)$", text, re.DOTALL)
+    if made_up or (issubclass(cls, enum.Enum) and text == "An enumeration."):
+        return iter(())
+    return iter(inspect.cleandoc(text).splitlines())
+
+
+def _field_descriptions(cls: type) -> dict[str, str]:
+    """:returns: Description of each field that a docstring describes; that of a derived class comes before its bases'."""
+    descriptions: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        descriptions |= _parameters(base)
+    for name, text in descriptions.items():
+        if "\0" in text:
+            raise DefinitionError(f"{cls.__name__}.{name}: description has a NUL character; remove it")
+    return descriptions
+
+
+def _parameters(cls: type) -> dict[str, str]:
+    parts: dict[str, list[str]] = {}
+    current: list[str] = []
+    for line in _docstring_lines(cls):
+        if match := _PARAMETER.match(line):
+            current = parts.setdefault(match[1], [])
+            current.append(match[2].strip())
+        elif _DIRECTIVE.match(line) or not line.startswith((" ", "\t")):
+            current = []
+        else:
+            current.append(line.strip())
+    return {name: text for name, lines in parts.items() if (text := " ".join(filter(None, lines)))}

@@ -1,0 +1,61 @@
+"""Which namespace a class belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import ModuleType
+
+from pysqlsync_engine.capabilities import Capabilities
+from pysqlsync_engine.errors import DefinitionError
+from pysqlsync_engine.formation.inspection import is_home, is_homeless
+from pysqlsync_engine.model.id_types import QualifiedId
+from pysqlsync_engine.options import GeneratorOptions
+
+
+def table_name(cls: type, *, options: GeneratorOptions) -> QualifiedId:
+    """
+    :returns: Name of the table that a data-class describes: the name of the class, in the namespace of its module.
+    :raises DefinitionError: if the module has no namespace.
+    """
+    if not options.namespaces:
+        return QualifiedId(None, cls.__name__)
+    home = _home(cls, options)
+    if home is not None:
+        return QualifiedId(options.namespaces[home], cls.__name__)
+    if is_homeless(cls):
+        raise DefinitionError(
+            f"class {cls.__name__}: made without a module, so it has no namespace; pass namespace={{'__module__': __name__}} to"
+            " make_dataclass, or assign the class to a name in a module of GeneratorOptions.namespaces"
+        )
+    raise DefinitionError(
+        f"class {cls.__name__}: module {cls.__module__!r} has no namespace; add it to"
+        f" GeneratorOptions(namespaces={{{cls.__module__}: ...}})"
+    )
+
+
+def type_name(cls: type, *, user: QualifiedId, options: GeneratorOptions) -> QualifiedId:
+    """
+    :param user: Table or type that uses the type.
+    :returns: Name of the type that an enumeration or a data-class without a key becomes: as for a table; but where its
+        module has no namespace (it may be anybody's) it goes to where it is used.
+    """
+    if not options.namespaces or _home(cls, options) is None:
+        return QualifiedId(user.namespace, cls.__name__)
+    return table_name(cls, options=options)
+
+
+def unify_default(options: GeneratorOptions, capabilities: Capabilities) -> GeneratorOptions:
+    """
+    :returns: The options, with one name for the default namespace if some modules have it by name and others as `None`; else
+        two classes could become one table unnoticed.
+    """
+    default = capabilities.default_namespace
+    if default is None or default not in options.namespaces.values():
+        return options
+    named = {module: default if name is None else name for module, name in options.namespaces.items()}
+    return replace(options, namespaces=named)
+
+
+def _home(cls: type, options: GeneratorOptions) -> ModuleType | None:
+    """:returns: The module that defines the class, among those that have a namespace."""
+    return next((module for module in options.namespaces if is_home(cls, module)), None)
