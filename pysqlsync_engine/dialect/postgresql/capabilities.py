@@ -14,8 +14,7 @@ OLDEST_MAJOR = 13
 MAX_IDENTIFIER_BYTES = 63
 """https://www.postgresql.org/docs/current/limits.html"""
 
-_QUOTED_WORDS = frozenset(
-    """
+_QUOTED_WORDS = """
     all analyse analyze and any array as asc asymmetric authorization between bigint binary bit boolean both case cast
     char character check coalesce collate collation column concurrently constraint create cross current_catalog
     current_date current_role current_schema current_time current_timestamp current_user dec decimal default deferrable
@@ -27,13 +26,12 @@ _QUOTED_WORDS = frozenset(
     timestamp to trailing treat trim true union unique user using values varchar variadic verbose when where window
     with xmlattributes xmlconcat xmlelement xmlexists xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize
     xmltable
-    """.split()
-)
+"""
 """Key words that a server of the oldest version quotes; https://www.postgresql.org/docs/13/sql-keywords-appendix.html"""
 
 _QUOTED_WORDS_SINCE = {
-    16: frozenset("json_array json_arrayagg json_object json_objectagg system_user".split()),
-    17: frozenset("json json_exists json_query json_scalar json_serialize json_table json_value merge_action".split()),
+    16: "json_array json_arrayagg json_object json_objectagg system_user",
+    17: "json json_exists json_query json_scalar json_serialize json_table json_value merge_action",
 }
 """Key words that later versions quote as well."""
 
@@ -69,7 +67,7 @@ def capabilities_of(version: ServerVersion) -> Capabilities:
 def quoted_words(version: ServerVersion) -> frozenset[str]:
     """:returns: Key words that a server of this version quotes where it prints them as names of columns."""
     added = (words for major, words in _QUOTED_WORDS_SINCE.items() if version.major >= major)
-    return _QUOTED_WORDS.union(*added)
+    return frozenset(" ".join((_QUOTED_WORDS, *added)).split())
 
 
 OFFLINE = capabilities_of(ServerVersion(PRODUCT, OLDEST_MAJOR))
