@@ -50,8 +50,8 @@ def _gather(
     :returns: The class that each object of the catalog comes from; and each data-class among them, inspected.
     """
     owners: dict[QualifiedId, type] = {}
-    specs: dict[type, ClassSpec] = {}
-    pending = [(cls, _entity_name(cls, options)) for cls in classes]
+    specs = _Specs()
+    pending = [(cls, _entity_name(specs[cls], options)) for cls in classes]
     while pending:
         cls, name = pending.pop()
         if name in owners:
@@ -59,20 +59,26 @@ def _gather(
             continue
         owners[name] = cls
         if is_data_class(cls):
-            specs[cls] = inspect_class(cls)
-            pending.extend(_referred(specs[cls], name, options, capabilities))
-    for spec in specs.values():
+            pending.extend(_referred(specs[cls], name, specs, options=options, capabilities=capabilities))
+    for spec in list(specs.values()):
         _refuse_recursion(spec, specs, ())
     return owners, specs
 
 
-def _entity_name(cls: type, options: GeneratorOptions) -> QualifiedId:
-    spec = inspect_class(cls)
+class _Specs(dict[type, ClassSpec]):
+    """Data-classes as far as references have been followed; each is inspected once, as that is what takes the time."""
+
+    def __missing__(self, cls: type) -> ClassSpec:
+        spec = self[cls] = inspect_class(cls)
+        return spec
+
+
+def _entity_name(spec: ClassSpec, options: GeneratorOptions) -> QualifiedId:
     if not spec.key:
         raise DefinitionError(
             f"class {spec.name}: no field identifies a row, so it is no table of its own; mark one or more as PrimaryKey[...]"
         )
-    return table_name(cls, options=options)
+    return table_name(spec.type, options=options)
 
 
 def _require_same(owner: type, cls: type, name: QualifiedId) -> None:
@@ -85,7 +91,12 @@ def _require_same(owner: type, cls: type, name: QualifiedId) -> None:
 
 
 def _referred(
-    spec: ClassSpec, user: QualifiedId, options: GeneratorOptions, capabilities: Capabilities
+    spec: ClassSpec,
+    user: QualifiedId,
+    specs: Mapping[type, ClassSpec],
+    *,
+    options: GeneratorOptions,
+    capabilities: Capabilities,
 ) -> Iterator[tuple[type, QualifiedId]]:
     """
     :param user: Name of what the class becomes.
@@ -98,7 +109,7 @@ def _referred(
             if mode is not EnumMode.CHECK:
                 yield leaf.enum_class, type_name(leaf.enum_class, user=user, options=options)
         elif (cls := leaf.data_class) is not None:
-            is_entity = bool(inspect_class(cls).key)
+            is_entity = bool(specs[cls].key)
             yield cls, table_name(cls, options=options) if is_entity else type_name(cls, user=user, options=options)
 
 

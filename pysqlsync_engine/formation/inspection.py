@@ -142,7 +142,8 @@ def inspect_class(cls: type) -> ClassSpec:
     """
     if not isinstance(cls, type):  # pyright: ignore[reportUnnecessaryIsInstance] - users pass objects by mistake
         raise TypeError(f"expected a data-class; got an object: {type(cls).__name__}")
-    if not is_data_class(cls):
+    if "__dataclass_fields__" not in vars(cls):
+        # a class that merely inherits from a data-class has fields too, but not those that it adds
         raise DefinitionError(f"class {cls.__name__}: not a data-class; decorate it with @dataclass")
     descriptions = _field_descriptions(cls)
     fields = tuple(_inspect_field(cls, field, descriptions.get(field.name)) for field in dataclasses.fields(cls))
@@ -328,7 +329,7 @@ def _field_descriptions(cls: type) -> dict[str, str]:
 def _parameters(cls: type) -> dict[str, str]:
     parts: dict[str, list[str]] = {}
     current: list[str] = []
-    for line in _docstring_lines(cls):
+    for line in filter(str.strip, _docstring_lines(cls)):
         if match := _PARAMETER.match(line):
             current = parts.setdefault(match[1], [])
             current.append(match[2].strip())
@@ -336,4 +337,4 @@ def _parameters(cls: type) -> dict[str, str]:
             current = []
         else:
             current.append(line.strip())
-    return {name: text for name, lines in parts.items() if (text := " ".join(filter(None, lines)))}
+    return {name: text for name, lines in parts.items() if (text := " ".join(lines).strip())}

@@ -21,7 +21,12 @@ def table_name(cls: type, *, options: GeneratorOptions) -> QualifiedId:
         return QualifiedId(None, cls.__name__)
     home = _home(cls, options)
     if home is not None:
-        return QualifiedId(options.namespaces[home], cls.__name__)
+        namespace = options.namespaces[home]
+        if namespace == "":
+            raise DefinitionError(
+                f"module {home.__name__}: namespace has an empty name; use None for the default namespace of the connection"
+            )
+        return QualifiedId(namespace, cls.__name__)
     if is_homeless(cls):
         raise DefinitionError(
             f"class {cls.__name__}: made without a module, so it has no namespace; pass namespace={{'__module__': __name__}} to"

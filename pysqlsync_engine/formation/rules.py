@@ -78,7 +78,9 @@ def find_tag(spec: TypeSpec, kind: type[T], place: str) -> T | None:
 
 def check_tags(spec: TypeSpec, place: str) -> None:
     """
-    Check that each known tag says something of the type that it is attached to; tags of other libraries are ignored.
+    Check that each known tag says something of the type that it is attached to.
+
+    Other tags are ignored: those of other libraries, and `IntegerRange` and `MinLength`, which no data type enforces.
 
     :raises DefinitionError: if one does not.
     """
