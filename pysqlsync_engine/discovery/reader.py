@@ -63,8 +63,10 @@ class CatalogRows:
     :param namespaces: Those of the requested ones that exist.
     :param tables: Base tables only: no views, no partitions, no members of extensions.
     :param enum_labels: Labels of enumeration types.
-    :param lookup_labels: Rows of those lookup tables that the caller asked for.
-    :param unmanaged: What is there but is none of the kinds above, as `kind name`: reported, never touched.
+    :param lookups: Those of the lookup tables that the caller asked for that are there.
+    :param lookup_labels: Their rows.
+    :param unmanaged: What is there but is none of the kinds above, or what an object has besides that the model has no
+        words for, as `kind name`: reported, never touched.
     """
 
     namespaces: tuple[str, ...] = ()
@@ -75,6 +77,7 @@ class CatalogRows:
     enum_labels: tuple[LabelRow, ...] = ()
     structs: tuple[NamedRow, ...] = ()
     members: tuple[MemberRow, ...] = ()
+    lookups: tuple[QualifiedId, ...] = ()
     lookup_labels: tuple[LabelRow, ...] = ()
     unmanaged: tuple[str, ...] = ()
 

@@ -251,9 +251,15 @@ class Namespace(DatabaseObject):
 
 @dataclass(frozen=True, slots=True)
 class Catalog(DatabaseObject):
-    """A state of the database, as far as the namespaces in it go; sorted by name."""
+    """
+    A state of the database, as far as the namespaces in it go; sorted by name.
+
+    :param unmanaged: What a server has besides that the model has no words for, as `kind name`: `view public.v`. It is
+        reported and never touched; empty in a catalog formed from classes, not compared, and produces no SQL.
+    """
 
     namespaces: tuple[Namespace, ...] = ()
+    unmanaged: tuple[str, ...] = field(default=(), compare=False)
 
     def tables(self) -> Iterator[Table]:
         """All tables, by namespace and name."""

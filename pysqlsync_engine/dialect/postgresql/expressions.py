@@ -20,6 +20,7 @@ from pysqlsync_engine.model.literals import quote_literal
 _SAFE_NAME = re.compile(r"[a-z_][a-z0-9_]*")
 _NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 _CONSTANT = re.compile(rf"(?P<number>{_NUMBER})|'(?P<text>(?:[^']|'')*)'(?:::(?P<cast>[a-z ]+))?", re.DOTALL)
+_NULL = re.compile(r"NULL(?:::[a-z ]+)?", re.IGNORECASE)
 _TOKEN = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|[()]", re.DOTALL)
 
 _EXACT_CASTS = frozenset({None, "smallint", "integer", "bigint", "numeric"})
@@ -84,7 +85,7 @@ def _closes_last(text: str) -> bool:
     return False
 
 
-def canonical_default(expression: str, data_type: SqlType) -> str:
+def canonical_default(expression: str, data_type: SqlType) -> str | None:
     """
     Bring a default into the one form in which it is compared.
 
@@ -93,8 +94,11 @@ def canonical_default(expression: str, data_type: SqlType) -> str:
     are in lower case. An expression that is no such constant stays as it is.
 
     :param data_type: Of the column, as the server has it.
+    :returns: The default; `None` for NULL, which is what a column without a default has.
     """
     constant = parse_constant(expression)
+    if _NULL.fullmatch(strip_parentheses(expression)):
+        return None
     match data_type:
         case SqlBoolean() if expression.lower() in {"true", "false"}:
             return expression.lower()

@@ -247,7 +247,7 @@ class _Lowering:
             description=_comment(column.description, place),
         )
 
-    def default(self, expression: str, data_type: SqlType) -> str:
+    def default(self, expression: str, data_type: SqlType) -> str | None:
         constant = parse_constant(expression)
         if isinstance(data_type, SqlNamed) and constant is not None and constant.quoted and constant.cast is None:
             return f"{quote_literal(constant.text)}::{print_qualified(data_type.name, self.quoted_words)}"
