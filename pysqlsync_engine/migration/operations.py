@@ -31,11 +31,33 @@ class CreateEnum:
 
 
 @dataclass(frozen=True, slots=True)
+class EnumUse:
+    """
+    A column that holds labels of an enumeration type (or lists of them).
+
+    :param source: The column as it is.
+    :param target: The column as it is to be; `None` if it is to go, or to have another type.
+    """
+
+    table: QualifiedId
+    source: Column
+    target: Column | None
+
+
+@dataclass(frozen=True, slots=True)
 class AlterEnum:
-    """Change labels or comment of an enumeration type."""
+    """
+    Change labels or comment of an enumeration type.
+
+    :param uses: Columns whose type it is, in tables that stay; they are re-typed where labels cannot change in place.
+    :param added_in_use: True if an expression of the desired state (a default, a check) has a label that is added;
+        some servers add labels in place, but cannot use them in the same transaction.
+    """
 
     source: EnumType
     target: EnumType
+    uses: tuple[EnumUse, ...] = ()
+    added_in_use: bool = False
 
 
 @dataclass(frozen=True, slots=True)

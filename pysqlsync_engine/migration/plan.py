@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import enum
+import glob
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any, Protocol
 
 from pysqlsync_engine.errors import HazardError
-from pysqlsync_engine.migration.operations import Operation
+from pysqlsync_engine.migration.operations import (
+    AddForeignKey,
+    CreateTable,
+    DropEnum,
+    DropStruct,
+    DropTable,
+    Operation,
+    touches,
+)
+from pysqlsync_engine.migration.summary import one_line
+from pysqlsync_engine.model.id_types import QualifiedId
 from pysqlsync_engine.model.object_types import Catalog
 from pysqlsync_engine.options import Hazard, SyncPolicy
 
@@ -69,3 +81,105 @@ class Plan:
     def statements(self) -> tuple[str, ...]:
         """All statements, in order."""
         return tuple(statement for step in self.steps for statement in step.statements)
+
+    @property
+    def hazards(self) -> frozenset[Hazard]:
+        """Hazards of all steps."""
+        return frozenset(hazard for step in self.steps for hazard in step.hazards)
+
+    def require(self, policy: SyncPolicy) -> Plan:
+        """
+        Check that the policy permits all steps.
+
+        :returns: The plan itself.
+        :raises HazardError: if a step has a destructive hazard that the policy does not name.
+        """
+        refused = [
+            f"{number}. {_refusal(step, policy)}"
+            for number, step in enumerate(self.steps, start=1)
+            if _unpermitted(step, policy)
+        ]
+        if refused:
+            listed = "".join(f"\n  {line}" for line in refused)
+            raise HazardError(
+                f"plan: {len(refused)} of {len(self.steps)} steps refused, nothing was changed; permit them if this is"
+                f" what you want:{listed}",
+                steps=refused,
+            )
+        return self
+
+    def __str__(self) -> str:
+        if self.is_empty:
+            return f"-- {one_line(self.dialect)}: nothing to do, the schema is as described\n"
+        count = f"{len(self.steps)} step{'s' if len(self.steps) > 1 else ''}"
+        lines = [f"-- {one_line(self.dialect)}: {count}; hazards: {_listed(self.hazards) or 'none'}"]
+        for number, step in enumerate(self.steps, start=1):
+            lines += ["", f"-- {number}. {one_line(step.summary)}"]
+            lines += [f"-- hazard: {hazard}" for hazard in _names(step.hazards)]
+            lines += [f"{statement};" for statement in step.statements]
+        return "\n".join(lines) + "\n"
+
+
+def make_plan(operations: Iterable[Operation], writer: Writer, *, dialect: str, fingerprint: str) -> Plan:
+    """
+    Write operations as the SQL of a dialect.
+
+    :param operations: In the order in which they are to be carried out, see `order`.
+    :param fingerprint: Of the catalog that the operations start from.
+    :raises UnsupportedError: if the dialect cannot carry out an operation.
+    """
+    operations = tuple(operations)
+    created = frozenset(operation.table.name for operation in operations if isinstance(operation, CreateTable))
+    steps = tuple(_without_idle_hazards(writer.write(operation), created) for operation in operations)
+    return Plan(dialect, steps, fingerprint)
+
+
+def fingerprint(catalog: Catalog) -> str:
+    """:returns: A digest that is the same for catalogs that are equal, on every machine and in every process."""
+    return hashlib.sha256(_canonical(catalog).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _canonical(value: Any) -> str:
+    """:returns: Text that is equal for values that are equal; what is not compared is left out."""
+    if isinstance(value, enum.Enum):
+        return f"{type(value).__name__}.{value.name}"
+    if is_dataclass(value) and not isinstance(value, type):
+        compared = (f"{f.name}={_canonical(getattr(value, f.name))}" for f in fields(value) if f.compare)
+        return f"{type(value).__name__}({', '.join(compared)})"
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(_canonical(item) for item in value)}]"  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, set | frozenset):
+        return f"{{{', '.join(sorted(_canonical(item) for item in value))}}}"  # pyright: ignore[reportUnknownVariableType]
+    return repr(value)
+
+
+def _without_idle_hazards(step: Step, created: frozenset[QualifiedId]) -> Step:
+    """:returns: The step; if it adds a foreign key to a table that is still empty, without the hazards that need rows."""
+    if isinstance(step.operation, AddForeignKey) and step.operation.table in created:
+        return replace(step, hazards=step.hazards - {Hazard.MAY_FAIL_ON_DATA, Hazard.BLOCKS_WRITES})
+    return step
+
+
+def _unpermitted(step: Step, policy: SyncPolicy) -> frozenset[Hazard]:
+    return frozenset(hazard for hazard in step.hazards if hazard.is_destructive) - policy.allow
+
+
+def _refusal(step: Step, policy: SyncPolicy) -> str:
+    """:returns: What a step would do, what permits it, and for an undeclared object how to leave it alone."""
+    missing = _unpermitted(step, policy)
+    switch = ", ".join(f"Hazard.{hazard.name}" for hazard in Hazard if hazard in missing)
+    text = f"{one_line(step.summary)}: {_listed(missing)}; permit with SyncPolicy(allow={{{switch}}})"
+    if isinstance(step.operation, DropTable | DropEnum | DropStruct):
+        patterns = ", ".join(repr(glob.escape(name.display)) for name in touches(step.operation))
+        text += f", or leave it alone with SyncPolicy(keep=({patterns},))"
+    return text
+
+
+def _names(hazards: Iterable[Hazard]) -> Iterator[str]:
+    """Hazards for people, the gravest first."""
+    chosen = frozenset(hazards)
+    return (hazard.value for hazard in Hazard if hazard in chosen)
+
+
+def _listed(hazards: Iterable[Hazard]) -> str:
+    return ", ".join(_names(hazards))

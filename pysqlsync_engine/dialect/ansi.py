@@ -1,0 +1,254 @@
+"""Operations as ANSI SQL; what dialects have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pysqlsync_engine.capabilities import Capabilities
+from pysqlsync_engine.errors import UnsupportedError
+from pysqlsync_engine.migration.hazards import hazards_of
+from pysqlsync_engine.migration.inverse import inverse
+from pysqlsync_engine.migration.operations import (
+    AddColumn,
+    AddConstraint,
+    AddForeignKey,
+    AlterColumn,
+    AlterEnum,
+    AlterStruct,
+    AlterTable,
+    CreateEnum,
+    CreateNamespace,
+    CreateStruct,
+    CreateTable,
+    DropColumn,
+    DropConstraint,
+    DropEnum,
+    DropForeignKey,
+    DropNamespace,
+    DropStruct,
+    DropTable,
+    FillLookup,
+    Operation,
+    RenameConstraint,
+    SetDescription,
+    TableChange,
+)
+from pysqlsync_engine.migration.plan import Step
+from pysqlsync_engine.migration.summary import summarize
+from pysqlsync_engine.model.definition import DefinitionWriter
+from pysqlsync_engine.model.object_types import Column, EnumType, StructMember, StructType, Table
+from pysqlsync_engine.options import Hazard
+
+LOOKUP_VALUE = "value"
+"""Column of a lookup table that holds the labels."""
+
+
+class AnsiWriter(DefinitionWriter):
+    """
+    Writes operations as ANSI SQL, one change per statement, without comments on objects, which the standard lacks.
+
+    :param capabilities: Of the server that is to execute the statements.
+    """
+
+    def __init__(self, capabilities: Capabilities) -> None:
+        self.capabilities = capabilities
+
+    def write(self, operation: Operation) -> Step:
+        """
+        :returns: The step that performs the operation.
+        :raises UnsupportedError: if the dialect cannot.
+        """
+        undoing = inverse(operation)
+        return Step(
+            operation,
+            summary=summarize(operation),
+            statements=tuple(self.statements(operation)),
+            reverse=None if undoing is None else tuple(self.statements(undoing)),
+            hazards=self.hazards(operation),
+            transactional=self.capabilities.transactional_ddl,
+        )
+
+    def hazards(self, operation: Operation) -> frozenset[Hazard]:
+        """:returns: What the statements of the operation may do besides."""
+        return hazards_of(operation)
+
+    def statements(self, operation: Operation) -> Iterator[str]:
+        """:returns: Statements that perform the operation, in order."""
+        match operation:
+            case CreateNamespace(name=name):
+                yield self.create_namespace(name)
+            case DropNamespace(name=name):
+                yield f"DROP SCHEMA {self.quote(name)}"
+            case CreateEnum() | AlterEnum() | DropEnum():
+                yield from self.enum_statements(operation)
+            case CreateStruct() | AlterStruct() | DropStruct():
+                yield from self.struct_statements(operation)
+            case CreateTable() | AlterTable() | DropTable():
+                yield from self.table_statements(operation)
+            case AddForeignKey(table=name, constraint=key):
+                yield self.add_constraint(name, key)
+            case DropForeignKey(table=name, constraint=key):
+                yield f"ALTER TABLE {self.qualified(name)} DROP CONSTRAINT {self.quote(key.name)}"
+            case FillLookup(table=table, labels=labels):
+                yield self.insert_labels(table, labels)
+
+    def enum_statements(self, operation: CreateEnum | AlterEnum | DropEnum) -> Iterator[str]:
+        """:returns: Statements that create, alter or drop an enumeration."""
+        match operation:
+            case CreateEnum(enum=enum):
+                yield self.create_enum(enum)
+                yield from self.comment_enum(enum)
+            case DropEnum(enum=enum):
+                yield self.drop_enum(enum)
+            case AlterEnum(source=source, target=target):
+                if source.labels != target.labels:
+                    yield from self.change_labels(operation)
+                if source.description != target.description:
+                    yield from self.comment_enum(target, always=True)
+
+    def drop_enum(self, enum: EnumType) -> str:
+        """:returns: A statement that drops the enumeration."""
+        return f"DROP DOMAIN {self.qualified(enum.name)}"
+
+    def change_labels(self, operation: AlterEnum) -> Iterator[str]:
+        """
+        :returns: Statements that change the labels of an enumeration.
+        :raises UnsupportedError: always; the standard cannot change the nameless check of a domain.
+        """
+        raise UnsupportedError(
+            f"enum {operation.target.name.display}: ANSI SQL cannot change its labels; use EnumMode.CHECK or EnumMode.RELATION"
+        )
+
+    def struct_statements(self, operation: CreateStruct | AlterStruct | DropStruct) -> Iterator[str]:
+        """:returns: Statements that create, alter or drop a composite type."""
+        match operation:
+            case CreateStruct(struct=struct):
+                yield self.create_struct(struct)
+                yield from self.comment_struct(struct)
+            case DropStruct(struct=struct):
+                yield f"DROP TYPE {self.qualified(struct.name)}"
+            case AlterStruct(source=source, target=target):
+                yield from self.change_members(source, target)
+                yield from self.comment_struct(target, source)
+
+    def change_members(self, source: StructType, target: StructType) -> Iterator[str]:
+        """:returns: Statements that add, drop and re-type members of a composite type."""
+        before = {member.name: member for member in source.members}
+        after = {member.name: member for member in target.members}
+        prefix = f"ALTER TYPE {self.qualified(target.name)}"
+        for name in before:
+            if name not in after:
+                yield f"{prefix} DROP ATTRIBUTE {self.quote(name)}"
+        for name, member in after.items():
+            if name not in before:
+                yield f"{prefix} ADD ATTRIBUTE {self.member(member)}"
+            elif before[name].data_type != member.data_type:
+                yield from self.retype_member(target, member)
+
+    def retype_member(self, struct: StructType, member: StructMember) -> Iterator[str]:
+        """
+        :returns: Statements that change the type of a member of a composite type.
+        :raises UnsupportedError: if the dialect cannot.
+        """
+        raise UnsupportedError(
+            f"type {struct.name.display}: ANSI SQL cannot change the type of member {member.name.name}; give it another name"
+        )
+
+    def table_statements(self, operation: CreateTable | AlterTable | DropTable) -> Iterator[str]:
+        """:returns: Statements that create, alter or drop a table."""
+        match operation:
+            case CreateTable(table=table):
+                yield self.create_table(table, foreign_keys=False)
+                yield from self.comment_table(table)
+            case DropTable(table=table):
+                yield f"DROP TABLE {self.qualified(table.name)}"
+            case AlterTable():
+                yield from self.alter_table(operation)
+
+    def alter_table(self, operation: AlterTable) -> Iterator[str]:
+        """:returns: Statements that alter a table."""
+        table = operation.target
+        for change in operation.changes:
+            for action in self.actions(change):
+                yield f"ALTER TABLE {self.qualified(table.name)} {action}"
+        for change in operation.changes:
+            yield from self.comment_change(table, change)
+
+    def actions(self, change: TableChange) -> Iterator[str]:
+        """:returns: Clauses of `ALTER TABLE` that make the change; none for comments."""
+        match change:
+            case AddColumn(column=column):
+                yield f"ADD COLUMN {self.column(column)}"
+            case DropColumn(column=column):
+                yield f"DROP COLUMN {self.quote(column.name)}"
+            case AlterColumn(source=source, target=target):
+                yield from (f"ALTER COLUMN {self.quote(target.name)} {a}" for a in self.column_actions(source, target))
+            case AddConstraint(constraint=constraint):
+                yield f"ADD {self.constraint(constraint)}"
+            case DropConstraint(constraint=constraint):
+                yield f"DROP CONSTRAINT {self.quote(constraint.name)}"
+            case RenameConstraint(source=before, target=after):
+                yield f"RENAME CONSTRAINT {self.quote(before.name)} TO {self.quote(after.name)}"
+            case SetDescription():
+                return
+
+    def column_actions(self, source: Column, target: Column) -> Iterator[str]:
+        """
+        :returns: Clauses of `ALTER COLUMN`.
+
+        A default or an identity that changes is dropped before the type changes, which it might not fit, and set after.
+        """
+        retyped = source.data_type != target.data_type
+        redefaulted = retyped or source.default != target.default
+        if source.default is not None and (redefaulted or target.identity is not None):
+            yield "DROP DEFAULT"
+        if source.identity is not None and target.identity is None:
+            yield "DROP IDENTITY"
+        if retyped:
+            yield self.retype(source, target)
+        if source.nullable != target.nullable:
+            yield "DROP NOT NULL" if target.nullable else "SET NOT NULL"
+        if target.identity is not None and source.identity is not target.identity:
+            verb = "ADD" if source.identity is None else "SET"
+            yield f"{verb} GENERATED {target.identity.value}" + (" AS IDENTITY" if verb == "ADD" else "")
+        if target.default is not None and redefaulted and target.identity is None:
+            yield f"SET DEFAULT {self.expression(target.default)}"
+
+    def retype(self, source: Column, target: Column) -> str:
+        """
+        :param source: The column as it is.
+        :returns: The clause of `ALTER COLUMN` that changes the type.
+        """
+        del source  # the standard has no way to tell how values are converted
+        return f"SET DATA TYPE {self.data_type(target.data_type)}"
+
+    def insert_labels(self, table: Table, labels: tuple[str, ...]) -> str:
+        """:returns: A statement that adds rows to a lookup table, in the order of the labels."""
+        rows = ", ".join(f"({self.literal(label)})" for label in labels)
+        return f"INSERT INTO {self.qualified(table.name)} ({self.quote(LOOKUP_VALUE)}) VALUES {rows}"
+
+    def comment_enum(self, enum: EnumType, *, always: bool = False) -> Iterator[str]:
+        """
+        :param always: True to remove the comment where there is to be none.
+        :returns: Statements that set the comment of an enumeration.
+        """
+        del enum, always
+        yield from ()
+
+    def comment_struct(self, struct: StructType, source: StructType | None = None) -> Iterator[str]:
+        """
+        :param source: The type as it was; `None` if it is new.
+        :returns: Statements that set comments of a composite type and its members, where they differ.
+        """
+        del struct, source
+        yield from ()
+
+    def comment_table(self, table: Table) -> Iterator[str]:
+        """:returns: Statements that set comments of a new table and its columns."""
+        del table
+        yield from ()
+
+    def comment_change(self, table: Table, change: TableChange) -> Iterator[str]:
+        """:returns: Statements that set the comment that a change of a table comes with."""
+        del table, change
+        yield from ()

@@ -1,0 +1,151 @@
+"""
+What becomes of values when the type of their column changes.
+
+Rules are those of PostgreSQL's casts (https://www.postgresql.org/docs/current/sql-createcast.html), which are the strictest
+of the servers we know. A pair that no rule covers is taken to lose something, to fail on some value, and to need a cast.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pysqlsync_engine.model.data_types import (
+    SqlArray,
+    SqlCharacter,
+    SqlDate,
+    SqlDecimal,
+    SqlFloat,
+    SqlInteger,
+    SqlInterval,
+    SqlJson,
+    SqlTime,
+    SqlTimestamp,
+    SqlType,
+)
+from pysqlsync_engine.options import Hazard
+
+_INTEGER_DIGITS = {1: 3, 2: 5, 3: 7, 4: 10, 8: 19}
+"""Decimal digits of the largest integer of as many bytes."""
+
+_FLOAT_INTEGER_BYTES = {4: 3, 8: 4}
+"""Widest integer of which every value is exact as a floating-point number: 24 and 53 bits of significand."""
+
+_MAX_SECOND_DIGITS = 6
+"""Digits of fractional seconds where none are declared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """
+    :param explicit: True if the server does not convert by itself, and must be told how.
+    """
+
+    hazards: frozenset[Hazard]
+    explicit: bool = False
+
+
+SAFE = Conversion(frozenset())
+"""Nothing but the catalog changes."""
+
+WIDENS = Conversion(frozenset({Hazard.REWRITES_TABLE}))
+"""Each value is stored anew, and means the same."""
+
+ROUNDS = Conversion(frozenset({Hazard.REWRITES_TABLE, Hazard.NARROWS_TYPE}))
+"""Each value is stored anew, some with less than they had."""
+
+NARROWS = Conversion(frozenset({Hazard.REWRITES_TABLE, Hazard.NARROWS_TYPE, Hazard.MAY_FAIL_ON_DATA}))
+"""Values that no longer fit make the statement fail, or are rounded."""
+
+PARSES = Conversion(frozenset({Hazard.REWRITES_TABLE, Hazard.MAY_FAIL_ON_DATA}), explicit=True)
+"""Text becomes something else, or the statement fails."""
+
+UNKNOWN = Conversion(NARROWS.hazards, explicit=True)
+"""No rule covers the pair."""
+
+
+def convert(source: SqlType, target: SqlType) -> Conversion:
+    """:returns: What becomes of values of one type in a column that gets another."""
+    if source == target:
+        return SAFE
+    match source, target:
+        case SqlArray(element=before), SqlArray(element=after):
+            conversion = convert(before, after)
+            return Conversion(conversion.hazards | {Hazard.REWRITES_TABLE}, conversion.explicit)
+        case SqlCharacter(), SqlCharacter():
+            return _character(source, target)
+        case _, SqlCharacter():
+            return WIDENS if target.limit is None else NARROWS
+        case SqlCharacter(), _:
+            return PARSES
+        case ((SqlInteger() | SqlFloat() | SqlDecimal()), (SqlInteger() | SqlFloat() | SqlDecimal())):
+            return _number(source, target)
+        case SqlJson(), SqlJson():
+            # parsed documents forget the order of keys and duplicates, and refuse \u0000
+            return NARROWS if target.binary else WIDENS
+        case _:
+            return _temporal(source, target)
+
+
+def _character(source: SqlCharacter, target: SqlCharacter) -> Conversion:
+    grows = target.limit is None or (source.limit is not None and source.limit <= target.limit)
+    if source.fixed == target.fixed:
+        if not grows:
+            return NARROWS
+        return WIDENS if target.fixed else SAFE
+    # padding cannot be told from blanks that were there
+    return ROUNDS if grows else NARROWS
+
+
+def _number(source: SqlInteger | SqlFloat | SqlDecimal, target: SqlInteger | SqlFloat | SqlDecimal) -> Conversion:
+    match source, target:
+        case SqlInteger(), SqlInteger():
+            fits = source.width < target.width and (target.signed or not source.signed)
+            return WIDENS if fits else NARROWS
+        case SqlInteger(), SqlFloat():
+            return WIDENS if source.width <= _FLOAT_INTEGER_BYTES[target.width] else ROUNDS
+        case SqlInteger(), SqlDecimal():
+            return WIDENS if _whole_digits(target) >= _INTEGER_DIGITS[source.width] else NARROWS
+        case SqlFloat(), SqlFloat():
+            return WIDENS if source.width <= target.width else NARROWS
+        case SqlDecimal(), SqlDecimal():
+            return _decimal(source, target)
+        case _:
+            return NARROWS
+
+
+def _decimal(source: SqlDecimal, target: SqlDecimal) -> Conversion:
+    if target.precision is None:
+        return SAFE
+    if source.precision is None:
+        return NARROWS
+    if _whole_digits(target) < _whole_digits(source) or (target.scale or 0) < (source.scale or 0):
+        return NARROWS
+    return SAFE if (target.scale or 0) == (source.scale or 0) else WIDENS
+
+
+def _whole_digits(decimal: SqlDecimal) -> float:
+    """:returns: Digits before the point that fit."""
+    return float("inf") if decimal.precision is None else decimal.precision - (decimal.scale or 0)
+
+
+def _temporal(source: SqlType, target: SqlType) -> Conversion:
+    match source, target:
+        case (SqlTimestamp(), SqlTimestamp()) | (SqlTime(), SqlTime()):
+            if source.with_time_zone != target.with_time_zone:
+                # what the values mean then depends on the time zone of the session
+                return ROUNDS
+            return _precision(source.precision, target.precision)
+        case SqlInterval(precision=before), SqlInterval(precision=after):
+            return _precision(before, after)
+        case SqlDate(), SqlTimestamp(with_time_zone=False):
+            return WIDENS
+        case SqlTimestamp(), SqlDate() | SqlTime():
+            return ROUNDS
+        case _:
+            return UNKNOWN
+
+
+def _precision(source: int | None, target: int | None) -> Conversion:
+    before = _MAX_SECOND_DIGITS if source is None else source
+    after = _MAX_SECOND_DIGITS if target is None else target
+    return SAFE if before <= after else ROUNDS

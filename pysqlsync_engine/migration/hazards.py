@@ -1,0 +1,82 @@
+"""What operations may do besides what they are meant for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pysqlsync_engine.migration.conversion import convert
+from pysqlsync_engine.migration.operations import (
+    AddColumn,
+    AddConstraint,
+    AddForeignKey,
+    AlterColumn,
+    AlterEnum,
+    AlterStruct,
+    AlterTable,
+    DropColumn,
+    DropEnum,
+    DropNamespace,
+    DropStruct,
+    DropTable,
+    Operation,
+    TableChange,
+)
+from pysqlsync_engine.model.object_types import Column
+from pysqlsync_engine.options import Hazard
+
+
+def hazards_of(operation: Operation) -> frozenset[Hazard]:
+    """:returns: Hazards of the operation, for a table that has rows and other users."""
+    match operation:
+        case DropTable():
+            return frozenset({Hazard.DELETES_DATA})
+        case DropEnum() | DropStruct() | DropNamespace():
+            return frozenset({Hazard.DROPS_OBJECT})
+        case AddForeignKey():
+            return frozenset({Hazard.MAY_FAIL_ON_DATA, Hazard.BLOCKS_WRITES})
+        case AlterTable(changes=changes):
+            return frozenset(hazard for change in changes for hazard in _change_hazards(change))
+        case AlterEnum():
+            return frozenset(_enum_hazards(operation))
+        case AlterStruct():
+            return frozenset(_struct_hazards(operation))
+        case _:
+            return frozenset()
+
+
+def _change_hazards(change: TableChange) -> Iterator[Hazard]:
+    match change:
+        case DropColumn():
+            yield Hazard.DELETES_DATA
+        case AddConstraint():
+            yield from (Hazard.MAY_FAIL_ON_DATA, Hazard.BLOCKS_WRITES)
+        case AddColumn(column=column):
+            yield from _new_column_hazards(column)
+        case AlterColumn(source=source, target=target):
+            yield from convert(source.data_type, target.data_type).hazards
+            if source.nullable and not target.nullable:
+                yield Hazard.MAY_FAIL_ON_DATA
+        case _:
+            return
+
+
+def _new_column_hazards(column: Column) -> Iterator[Hazard]:
+    if not column.is_optional:
+        yield Hazard.MAY_FAIL_ON_DATA
+    # a function in a default may give each row a value of its own, which then must be stored
+    if column.identity is not None or (column.default is not None and "(" in column.default):
+        yield Hazard.REWRITES_TABLE
+
+
+def _enum_hazards(operation: AlterEnum) -> Iterator[Hazard]:
+    if set(operation.source.labels) - set(operation.target.labels):
+        yield from (Hazard.NARROWS_TYPE, Hazard.MAY_FAIL_ON_DATA)
+
+
+def _struct_hazards(operation: AlterStruct) -> Iterator[Hazard]:
+    after = {member.name: member for member in operation.target.members}
+    for member in operation.source.members:
+        if member.name in after:
+            yield from convert(member.data_type, after[member.name].data_type).hazards
+        else:
+            yield Hazard.DELETES_DATA

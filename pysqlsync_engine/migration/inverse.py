@@ -1,0 +1,92 @@
+"""Operations that undo others."""
+
+from __future__ import annotations
+
+from pysqlsync_engine.migration.hazards import hazards_of
+from pysqlsync_engine.migration.operations import (
+    AddColumn,
+    AddConstraint,
+    AddForeignKey,
+    AlterColumn,
+    AlterEnum,
+    AlterStruct,
+    AlterTable,
+    CreateEnum,
+    CreateNamespace,
+    CreateStruct,
+    CreateTable,
+    DropColumn,
+    DropConstraint,
+    DropEnum,
+    DropForeignKey,
+    DropNamespace,
+    DropStruct,
+    DropTable,
+    FillLookup,
+    Operation,
+    RenameConstraint,
+    SetDescription,
+    TableChange,
+)
+
+
+def inverse(operation: Operation) -> Operation | None:
+    """:returns: The operation that undoes it; `None` if there is none, as something would be lost for good."""
+    match operation:
+        case CreateNamespace() | DropNamespace() | CreateEnum() | DropEnum() | CreateStruct() | DropStruct():
+            return _inverse_creation(operation)
+        case CreateTable(table=table):
+            return DropTable(table)
+        case AddForeignKey(table=name, constraint=key):
+            return DropForeignKey(name, key)
+        case DropForeignKey(table=name, constraint=key):
+            return AddForeignKey(name, key)
+        case AlterTable(source=source, target=target, changes=changes):
+            if any(hazard.is_destructive for hazard in hazards_of(operation)):
+                return None
+            undone = tuple(_inverse_change(change, source.description) for change in reversed(changes))
+            return AlterTable(target, source, undone)
+        case AlterStruct(source=source, target=target):
+            lossless = not any(hazard.is_destructive for hazard in hazards_of(operation))
+            return AlterStruct(target, source) if lossless else None
+        case AlterEnum(source=source, target=target):
+            return AlterEnum(target, source) if source.labels == target.labels else None
+        case DropTable() | FillLookup():
+            return None
+
+
+def _inverse_creation(
+    operation: CreateNamespace | DropNamespace | CreateEnum | DropEnum | CreateStruct | DropStruct,
+) -> Operation:
+    match operation:
+        case CreateNamespace(name=name):
+            return DropNamespace(name)
+        case DropNamespace(name=name):
+            return CreateNamespace(name)
+        case CreateEnum(enum=enum):
+            return DropEnum(enum)
+        case DropEnum(enum=enum):
+            return CreateEnum(enum)
+        case CreateStruct(struct=struct):
+            return DropStruct(struct)
+        case DropStruct(struct=struct):
+            return CreateStruct(struct)
+
+
+def _inverse_change(change: TableChange, description: str | None) -> TableChange:
+    """:param description: Comment that the table had before."""
+    match change:
+        case AddColumn(column=column):
+            return DropColumn(column)
+        case DropColumn(column=column):
+            return AddColumn(column)
+        case AlterColumn(source=source, target=target):
+            return AlterColumn(target, source)
+        case AddConstraint(constraint=constraint):
+            return DropConstraint(constraint)
+        case DropConstraint(constraint=constraint):
+            return AddConstraint(constraint)
+        case RenameConstraint(source=source, target=target):
+            return RenameConstraint(target, source)
+        case SetDescription():
+            return SetDescription(description)

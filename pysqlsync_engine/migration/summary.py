@@ -1,0 +1,137 @@
+"""What operations do, in a few words for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pysqlsync_engine.migration.operations import (
+    AddColumn,
+    AddConstraint,
+    AddForeignKey,
+    AlterColumn,
+    AlterEnum,
+    AlterStruct,
+    AlterTable,
+    CreateEnum,
+    CreateNamespace,
+    CreateStruct,
+    CreateTable,
+    DropColumn,
+    DropConstraint,
+    DropEnum,
+    DropForeignKey,
+    DropNamespace,
+    DropStruct,
+    DropTable,
+    FillLookup,
+    Operation,
+    RenameConstraint,
+    SetDescription,
+    TableChange,
+)
+from pysqlsync_engine.model.object_types import Column
+
+
+def one_line(text: str) -> str:
+    """:returns: The text with all that is not printable (line ends, control and bidirectional characters) escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def summarize(operation: Operation) -> str:
+    """:returns: What the operation does, on one line: `add column canvas.users.uuid`."""
+    return one_line(_summary(operation))
+
+
+def _summary(operation: Operation) -> str:
+    match operation:
+        case CreateNamespace() | DropNamespace():
+            return f"{_verb(operation)} namespace {operation.name.name}"
+        case CreateEnum() | DropEnum():
+            return f"{_verb(operation)} enum {operation.enum.name.display}"
+        case CreateStruct() | DropStruct():
+            return f"{_verb(operation)} type {operation.struct.name.display}"
+        case CreateTable() | DropTable():
+            return f"{_verb(operation)} table {operation.table.name.display}"
+        case AddForeignKey() | DropForeignKey():
+            key = operation.constraint
+            columns = ", ".join(column.name for column in key.columns)
+            path = f"{operation.table.display}.{key.name.name}"
+            return f"{_verb(operation)} foreign key {path}: {columns} to {key.referenced_table.display}"
+        case FillLookup(table=table, labels=labels):
+            return f"add labels to {table.name.display}: {', '.join(labels)}"
+        case AlterEnum() | AlterStruct() | AlterTable():
+            return _alteration(operation)
+
+
+def _verb(operation: Operation) -> str:
+    """:returns: The first word of the name of the operation's class."""
+    name = type(operation).__name__
+    return next(verb for verb in ("Create", "Drop", "Add") if name.startswith(verb)).lower()
+
+
+def _alteration(operation: AlterEnum | AlterStruct | AlterTable) -> str:
+    name = operation.target.name.display
+    match operation:
+        case AlterEnum():
+            changes = list(_enum_changes(operation))
+            return f"alter enum {name}: {', '.join(changes)}"
+        case AlterStruct():
+            return f"alter type {name}: {', '.join(_struct_changes(operation))}"
+        case AlterTable(changes=(AddColumn() | DropColumn() | AlterColumn() as change,)):
+            verb, _, rest = _change(change).partition(" column ")
+            return f"{verb} column {name}.{rest}"
+        case AlterTable(changes=changes):
+            return f"alter table {name}: {', '.join(_change(change) for change in changes)}"
+
+
+def _enum_changes(operation: AlterEnum) -> Iterator[str]:
+    source, target = operation.source, operation.target
+    yield from (f"add label {label}" for label in target.labels if label not in source.labels)
+    yield from (f"remove label {label}" for label in source.labels if label not in target.labels)
+    before = [label for label in source.labels if label in target.labels]
+    after = [label for label in target.labels if label in source.labels]
+    if before != after:
+        yield "change order of labels"
+    if source.description != target.description:
+        yield "set comment"
+
+
+def _struct_changes(operation: AlterStruct) -> Iterator[str]:
+    before = {member.name: member for member in operation.source.members}
+    after = {member.name: member for member in operation.target.members}
+    yield from (f"add member {name.name}" for name in after if name not in before)
+    yield from (f"drop member {name.name}" for name in before if name not in after)
+    yield from (f"alter member {name.name}" for name in after if name in before and before[name] != after[name])
+    if operation.source.description != operation.target.description:
+        yield "set comment"
+
+
+def _change(change: TableChange) -> str:
+    match change:
+        case AddColumn(column=column):
+            return f"add column {column.name.name}"
+        case DropColumn(column=column):
+            return f"drop column {column.name.name}"
+        case AlterColumn(source=source, target=target):
+            return f"alter column {target.name.name} ({', '.join(_column_changes(source, target))})"
+        case AddConstraint(constraint=constraint):
+            return f"add constraint {constraint.name.name}"
+        case DropConstraint(constraint=constraint):
+            return f"drop constraint {constraint.name.name}"
+        case RenameConstraint(source=before, target=after):
+            return f"rename constraint {before.name.name} to {after.name.name}"
+        case SetDescription():
+            return "set comment"
+
+
+def _column_changes(source: Column, target: Column) -> Iterator[str]:
+    if source.data_type != target.data_type:
+        yield f"{source.data_type} to {target.data_type}"
+    if source.nullable != target.nullable:
+        yield "permit NULL" if target.nullable else "refuse NULL"
+    if source.default != target.default:
+        yield "drop default" if target.default is None else f"default {target.default}"
+    if source.identity is not target.identity:
+        yield "drop identity" if target.identity is None else f"identity {target.identity.value.lower()}"
+    if source.description != target.description:
+        yield "set comment"
