@@ -1,0 +1,1 @@
+"""Flights that departed New York City in 2013, with their airlines, airports, planes and weather."""

@@ -1,0 +1,246 @@
+"""
+The whole way, once: start the embedded server, synchronize the schema, load all tables, verify, and say what is next.
+
+`python -m examples.flights.demo --days 31` loads the flights of the first 31 days of 2013. It can be run again, and
+killed at any moment: the next run ends in the same rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from types import ModuleType
+from typing import Any
+
+import dagster as dg
+from rich.console import Console
+from rich.table import Table as Grid
+
+from examples.flights import model
+from examples.flights.definitions import DAYS, NAMESPACE, database, flight_definitions, flight_sources, flight_tables
+from examples.flights.home import DEMO_TAG, bury_killed_runs, only_demo, prepare_home
+from examples.flights.progress import Display, watch
+from examples.flights.reader import count_rows, count_rows_by_day
+from pysqlsync_dagster import EmbeddedPostgreSQLResource
+from pysqlsync_engine.errors import EngineError
+
+FIRST_DAY = date(2013, 1, 1)
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """
+    What a run did to one table.
+
+    :param rows: Rows by partition key; by `None` for a table that is loaded whole.
+    """
+
+    name: str
+    rows: Mapping[str | None, int]
+    seconds: float
+
+    @property
+    def total(self) -> int:
+        """Rows of all partitions."""
+        return sum(self.rows.values())
+
+
+def day_keys(days: int) -> list[str]:
+    """
+    :returns: Partition keys of the first days of the year.
+    :raises ValueError: if the year is not that long.
+    """
+    if not 1 <= days <= 365:
+        raise ValueError(f"days: expected 1 to 365; got {days}")
+    return [(FIRST_DAY + timedelta(days=index)).isoformat() for index in range(days)]
+
+
+def execute(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, keys: Sequence[str], allow: Sequence[str]
+) -> dg.ExecuteInProcessResult:
+    """:returns: The result of one run over all assets, with all days in one partition range."""
+    config: dict[str, Any] = {**QUIET, "ops": {f"{NAMESPACE}__schema": {"config": {"allow": list(allow)}}}}
+    return definitions.resolve_job_def("flights_all").execute_in_process(
+        run_config=config,
+        instance=instance,
+        raise_on_error=False,
+        tags={
+            DEMO_TAG: "true",
+            "dagster/asset_partition_range_start": keys[0],
+            "dagster/asset_partition_range_end": keys[-1],
+        },
+    )
+
+
+def loads(result: dg.ExecuteInProcessResult, module: ModuleType) -> list[Loaded]:
+    """:returns: What the run did to each table, from what its assets say of themselves, in order of definition."""
+    found: list[Loaded] = []
+    for described in flight_tables(module).tables():
+        name = described.table.name
+        rows: dict[str | None, int] = {}
+        seconds = 0.0
+        for event in result.get_asset_materialization_events():
+            if event.asset_key == dg.AssetKey([str(name.namespace), name.name]):
+                shown = event.materialization.metadata
+                rows[event.partition] = int(str(shown["rows"].value))
+                seconds += float(str(shown["seconds"].value))
+        found.append(Loaded(described.cls.__name__, rows, seconds))
+    return found
+
+
+async def count(resource: EmbeddedPostgreSQLResource, module: ModuleType) -> dict[str, dict[str | None, int]]:
+    """:returns: Rows in the database by name of the table, then by partition key, as queries count them."""
+    tables = flight_tables(module)
+    counted: dict[str, dict[str | None, int]] = {}
+    async with resource.open(), resource.connection(tables.options) as connection:
+        for cls in tables.classes:
+            table = connection.get_table(cls)
+            if cls in tables.partitions:
+                days = await count_rows_by_day(connection, table)
+                counted[cls.__name__] = {day.isoformat(): rows for day, rows in days.items()}
+            else:
+                counted[cls.__name__] = {None: await count_rows(connection, table)}
+    return counted
+
+
+def differences(loaded: Sequence[Loaded], counted: Mapping[str, Mapping[str | None, int]]) -> list[str]:
+    """:returns: One line for each table or day that does not have as many rows in the database as were loaded."""
+    return [
+        f"{each.name}{'' if key is None else f' {key}'}: loaded {rows:,} rows; found {counted[each.name].get(key, 0):,}"
+        for each in loaded
+        for key, rows in each.rows.items()
+        if counted[each.name].get(key, 0) != rows
+    ]
+
+
+def summary(loaded: Sequence[Loaded], counted: Mapping[str, Mapping[str | None, int]]) -> Grid:
+    """:returns: A line for each table: what was loaded, how fast, and what is in the database."""
+    grid = Grid(title="Loaded through Dagster", title_justify="left")
+    grid.add_column("asset")
+    for heading in ("rows", "partitions", "seconds", "rows/s", "in the database"):
+        grid.add_column(heading, justify="right")
+    for each in loaded:
+        partitions = "" if None in each.rows else f"{len(each.rows):,}"
+        speed = f"{each.total / each.seconds:,.0f}" if each.seconds else ""
+        found = sum(counted[each.name].values())
+        grid.add_row(
+            f"{NAMESPACE}/{each.name}", f"{each.total:,}", partitions, f"{each.seconds:.2f}", speed, f"{found:,}"
+        )
+    return grid
+
+
+def report_schema(console: Console, result: dg.ExecuteInProcessResult) -> None:
+    """Say what became of the schema; the whole plan if it was refused."""
+    for evaluation in result.get_asset_check_evaluations():
+        shown = {name: value.value for name, value in evaluation.metadata.items()}
+        console.print(f"schema: {shown['state']}, {shown['steps']} steps, hazards: {shown['hazards']}")
+        if not evaluation.passed:
+            for name in ("plan", "refused", "to_permit"):
+                if name in shown:
+                    console.print(str(shown[name]), markup=False, highlight=False)
+
+
+def report_failures(console: Console, result: dg.ExecuteInProcessResult) -> None:
+    """Say which steps failed, and why."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            failure = event.step_failure_data
+            reason = failure.user_failure_data.description if failure.user_failure_data else None
+            console.print(f"{event.step_key}: {reason or failure.error_display_string}", markup=False, highlight=False)
+
+
+def run(console: Console, *, days: int, allow: Sequence[str] = (), module: ModuleType = model) -> int:
+    """
+    Run the demo.
+
+    :param days: Days of the year whose flights to load, from the first.
+    :param allow: Destructive hazards that the schema may have.
+    :param module: Data-classes.
+    :returns: Exit status: 0 if all rows that were loaded are in the database.
+    """
+    began = time.monotonic()
+    keys = day_keys(days)
+    home = prepare_home()
+    resource = database()
+    with only_demo(home), dg.DagsterInstance.get() as instance:
+        if bury_killed_runs(instance):
+            console.print("an earlier demo was killed; its rows are loaded again")
+        server = resource.server
+        server.start(resource.database)
+        console.print(f"server: embedded PostgreSQL in {server.directory}; not for production")
+        display = Display(
+            console, {cls.__name__: days if cls is module.Flight else 1 for cls in flight_tables(module).classes}
+        )
+        definitions = flight_definitions(resource, module, sources=watch(flight_sources(module), display))
+        with display.shown():
+            result = execute(definitions, instance, keys, allow)
+        report_schema(console, result)
+        if not result.success:
+            report_failures(console, result)
+            console.print(
+                "[red]failed[/]: nothing was loaded into the tables named above; the data that was there is still there"
+            )
+            return 1
+        loaded = loads(result, module)
+        counted = asyncio.run(count(resource, module))
+        console.print(summary(loaded, counted))
+    return conclude(console, loaded, counted, days=days, seconds=time.monotonic() - began)
+
+
+def conclude(
+    console: Console,
+    loaded: Sequence[Loaded],
+    counted: Mapping[str, Mapping[str | None, int]],
+    *,
+    days: int,
+    seconds: float,
+) -> int:
+    """:returns: Exit status, after saying whether all is as it should be, and what to type next."""
+    wrong = differences(loaded, counted)
+    if wrong:
+        console.print("[red]wrong[/]: the database does not have the rows that were loaded")
+        for line in wrong:
+            console.print(f"  {line}", highlight=False)
+        return 1
+    total = sum(each.total for each in loaded)
+    console.print(f"[green]verified[/]: all {total:,} rows are in the database; {seconds:.1f} seconds in all")
+    console.print("next:")
+    console.print("  make ui             lineage, plan and runs in the browser", highlight=False)
+    if days < DAYS.get_num_partitions():
+        console.print("  make demo DAYS=365  all flights of the year", highlight=False)
+    console.print("  make demo           once more: no changes to the schema, the same rows", highlight=False)
+    return 0
+
+
+def main() -> int:
+    """:returns: Exit status of the command line."""
+    parser = argparse.ArgumentParser(prog="python -m examples.flights.demo", description="Load flights through Dagster.")
+    parser.add_argument(
+        "--days", type=int, default=31, help="days of 2013 to load, from 1 January (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="HAZARD",
+        help="permit a hazard, such as DELETES_DATA, in this run",
+    )
+    arguments = parser.parse_args()
+    console = Console(highlight=False)
+    try:
+        return run(console, days=arguments.days, allow=arguments.allow)
+    except BlockingIOError:
+        console.print("another demo is running; wait until it has ended")
+    except (EngineError, OSError, ValueError) as error:
+        console.print(str(error), markup=False)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+"""Dagster's web pages and daemon on the data of the demo: `python -m examples.flights.ui`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import sys
+
+from examples.flights.home import PROJECT, prepare_home
+
+HOST = "127.0.0.1"
+FIRST_PORT = 3000
+PORTS_TO_TRY = 100
+
+
+def free_port(first: int) -> int:
+    """
+    :returns: The first port from this one on that nobody listens on.
+    :raises OSError: if a hundred ports in a row are taken.
+    """
+    for port in range(first, first + PORTS_TO_TRY):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return port
+    raise OSError(f"ports {first} to {first + PORTS_TO_TRY - 1} are all taken; choose another with --port")
+
+
+def command(port: int) -> list[str]:
+    """:returns: What serves the pages and runs the daemon, until it is interrupted."""
+    return [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-h", HOST, "-p", str(port)]
+
+
+def main() -> None:
+    """Print where the pages are, and become the server."""
+    parser = argparse.ArgumentParser(prog="python -m examples.flights.ui", description=__doc__)
+    parser.add_argument("--port", type=int, default=FIRST_PORT, help="port to try first (default: %(default)s)")
+    arguments = parser.parse_args()
+    home = prepare_home()
+    port = free_port(arguments.port)
+    print(f"lineage: http://{HOST}:{port}/asset-groups", flush=True)
+    print(f"instance: {home}; stop with Ctrl-C", flush=True)
+    os.chdir(PROJECT)
+    os.execv(sys.executable, command(port))  # noqa: S606 (our own interpreter, no shell)
+
+
+if __name__ == "__main__":
+    main()

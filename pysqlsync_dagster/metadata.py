@@ -1,0 +1,208 @@
+"""What the Dagster UI shows of a table, a plan and a load: pure functions from the engine's values to metadata values."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import re
+from typing import Any
+
+import dagster as dg
+
+from pysqlsync_engine.base import LoadReport, Plan
+from pysqlsync_engine.model.data_types import SqlArray, SqlNamed, SqlType
+from pysqlsync_engine.model.id_types import LocalId, QualifiedId
+from pysqlsync_engine.model.object_types import (
+    Catalog,
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    Relation,
+    Table,
+    UniqueConstraint,
+)
+
+MAX_PLAN_CHARACTERS = 100_000
+"""Longer plans are cut in the UI, so that one event does not weigh down every page that lists it."""
+
+
+def type_text(data_type: SqlType) -> str:
+    """:returns: The type as a person writes it, without quotes around names."""
+    match data_type:
+        case SqlNamed(name=name):
+            return name.display
+        case SqlArray(element=element):
+            return f"{type_text(element)}[]"
+        case _:
+            return str(data_type)
+
+
+def names(columns: tuple[LocalId, ...]) -> str:
+    """:returns: Names of columns for people: `year, month, day`."""
+    return ", ".join(column.name for column in columns)
+
+
+def reference_texts(column: Column, table: Table) -> list[str]:
+    """:returns: One line for each reference to another table that the column takes part in."""
+    found: list[str] = []
+    for reference in (*table.foreign_keys, *table.relations):
+        for own, other in zip(reference.columns, reference.referenced_columns, strict=True):
+            if own == column.name:
+                target = f"{reference.referenced_table.display}.{other.name}"
+                enforced = isinstance(reference, ForeignKeyConstraint)
+                found.append(f"references {target}" if enforced else f"relation (not enforced) to {target}")
+    return found
+
+
+def key_texts(column: Column, table: Table) -> list[str]:
+    """:returns: The column's part in the primary key; empty if it has none."""
+    if column.name.name not in table.key_names:
+        return []
+    if len(table.key_names) == 1:
+        return ["primary key"]
+    return [f"primary key, {table.key_names.index(column.name.name) + 1} of {len(table.key_names)}"]
+
+
+def label_texts(column: Column, table: Table, catalog: Catalog) -> list[str]:
+    """:returns: The labels that the column may hold, if it is an enumeration the catalog describes."""
+    lookup = next((lookup for lookup in table.lookups if lookup.column == column.name), None)
+    if lookup is not None:
+        found = catalog.find_table(lookup.table)
+        labels = None if found is None else found.labels
+    else:
+        used = used_types(column.data_type)
+        enums = (enum for namespace in catalog.namespaces for enum in namespace.enums)
+        labels = next((enum.labels for enum in enums if enum.name in used), None)
+    return [] if not labels else [f"one of: {', '.join(labels)}"]
+
+
+def used_types(data_type: SqlType) -> frozenset[QualifiedId]:
+    """:returns: Names of the types of the catalog that a column of this type needs."""
+    match data_type:
+        case SqlNamed(name=name):
+            return frozenset({name})
+        case SqlArray(element=element):
+            return used_types(element)
+        case _:
+            return frozenset()
+
+
+def table_column(column: Column, table: Table, catalog: Catalog) -> dg.TableColumn:
+    """:returns: The column as the UI lists it."""
+    unique = any(isinstance(c, UniqueConstraint) and c.columns == (column.name,) for c in table.constraints)
+    others = [*key_texts(column, table), *reference_texts(column, table), *label_texts(column, table, catalog)]
+    if column.identity is not None:
+        others.append(f"generated {column.identity.value.lower()} as identity")
+    if column.default is not None:
+        others.append(f"default {column.default}")
+    return dg.TableColumn(
+        name=column.name.name,
+        type=type_text(column.data_type),
+        description=column.description,
+        constraints=dg.TableColumnConstraints(
+            nullable=column.nullable, unique=unique or table.key_names == (column.name.name,), other=others
+        ),
+    )
+
+
+def reference_text(reference: ForeignKeyConstraint | Relation) -> str:
+    """:returns: A reference to another table, as one line."""
+    kind = "foreign key" if isinstance(reference, ForeignKeyConstraint) else "relation (not enforced)"
+    target = f"{reference.referenced_table.display} ({names(reference.referenced_columns)})"
+    return f"{kind} ({names(reference.columns)}) references {target}"
+
+
+def table_constraints(table: Table) -> list[str]:
+    """:returns: All constraints of a table, and its relations, one line each."""
+    lines = [] if table.primary_key is None else [f"primary key ({names(table.primary_key.columns)})"]
+    for constraint in table.constraints:
+        match constraint:
+            case ForeignKeyConstraint():
+                lines.append(reference_text(constraint))
+            case UniqueConstraint(columns=columns):
+                lines.append(f"unique ({names(columns)})")
+            case CheckConstraint(expression=expression):
+                lines.append(f"check ({expression})")
+            case _:
+                lines.append(str(constraint))
+    return [*lines, *(reference_text(relation) for relation in table.relations)]
+
+
+def column_schema(table: Table, catalog: Catalog) -> dg.TableSchema:
+    """
+    :param catalog: Where the table is in, for the labels of its enumerations.
+    :returns: Columns and constraints of a table as the UI shows them.
+    """
+    return dg.TableSchema(
+        columns=[table_column(column, table, catalog) for column in table.columns],
+        constraints=dg.TableConstraints(other=table_constraints(table)),
+    )
+
+
+def model_version(table: Table, catalog: Catalog) -> str:
+    """:returns: Short hash of all that a table is made of; it changes with the definition of the table only."""
+    used = frozenset[QualifiedId]().union(*(used_types(column.data_type) for column in table.columns))
+    enums = [str(enum) for namespace in catalog.namespaces for enum in namespace.enums if enum.name in used]
+    parts = [str(table), *(str(key) for key in table.foreign_keys), *enums]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def code_reference(cls: type) -> dg.CodeReferencesMetadataValue | None:
+    """:returns: File and line of a class; `None` for one that was made at run time."""
+    try:
+        path = inspect.getsourcefile(cls)
+        line = inspect.getsourcelines(cls)[1]
+    except (OSError, TypeError):
+        return None
+    if path is None:
+        return None
+    return dg.CodeReferencesMetadataValue(
+        code_references=[dg.LocalFileCodeReference(file_path=path, line_number=line, label=cls.__qualname__)]
+    )
+
+
+def sql_markdown(text: str) -> str:
+    """:returns: SQL as a fenced block; the fence is longer than any run of backticks in the text."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}sql\n{text.rstrip()}\n{fence}"
+
+
+def plan_markdown(plan: Plan) -> str:
+    """:returns: A plan for review: a summary of its steps, then the SQL."""
+    if plan.is_empty:
+        return "No changes: the live schema is what the data-classes describe."
+    count = len(plan.steps)
+    heading = f"**{count} {'step' if count == 1 else 'steps'}**"
+    hazards = [
+        f"- **{step.summary}**: {hazard_text(plan, index)}" for index, step in enumerate(plan.steps) if step.hazards
+    ]
+    text = str(plan)
+    if len(text) > MAX_PLAN_CHARACTERS:
+        text = f"{text[:MAX_PLAN_CHARACTERS]}\n-- cut here: {len(text) - MAX_PLAN_CHARACTERS} more characters"
+    return "\n".join([heading, "", *hazards, "", sql_markdown(text)])
+
+
+def hazard_text(plan: Plan, index: int) -> str:
+    """:returns: Hazards of one step (from 0) for people, sorted."""
+    return ", ".join(sorted(hazard.value for hazard in plan.steps[index].hazards))
+
+
+def plan_hazards(plan: Plan) -> str:
+    """:returns: All hazards of a plan for people: `deletes data, narrows a type`, or `none`."""
+    found = sorted({hazard.value for step in plan.steps for hazard in step.hazards})
+    return ", ".join(found) or "none"
+
+
+def load_metadata(report: LoadReport, *, partitioned: bool, feed: str | None) -> dict[str, Any]:
+    """:returns: What one stream did: counts of the driver, not of a query afterwards."""
+    count = "dagster/partition_row_count" if partitioned else "dagster/row_count"
+    counts: dict[str, Any] = {
+        count: report.affected,
+        "rows": report.rows,
+        "affected": report.affected,
+        "batches": report.batches,
+        "seconds": round(report.seconds, 3),
+        "rows_per_second": round(report.rows_per_second),
+    }
+    return counts if feed is None else {**counts, "feed": feed}
