@@ -21,8 +21,7 @@ def choose_binaries(directory: ServerDirectory, *, prefer: Origin) -> Binaries:
     :raises EmbeddedServerError: if none fit.
     """
     binaries = find_binaries(prefer=prefer, major=directory.major())
-    account = directory.account
-    if account.switch and account.run([binaries.program("postgres"), "--version"]).returncode != 0:
+    if directory.account.switch and not directory.account.can("-x", binaries.directory / "postgres"):
         binaries = copy_binaries(binaries, directory.binaries)
     return binaries
 
@@ -36,13 +35,11 @@ def make_cluster(directory: ServerDirectory, binaries: Binaries) -> None:
     if directory.major() is not None:
         return
     password = directory.password()
-    shutil.rmtree(directory.incomplete_data, ignore_errors=True)
-    directory.incomplete_data.mkdir(mode=0o700)
-    directory.account.own(directory.incomplete_data)
+    incomplete = directory.make_incomplete_data()
     result = directory.account.run(
         [
             binaries.program("initdb"),
-            f"--pgdata={directory.incomplete_data}",
+            f"--pgdata={incomplete}",
             f"--username={USERNAME}",
             "--auth=scram-sha-256",
             "--pwfile=/dev/stdin",
@@ -53,11 +50,11 @@ def make_cluster(directory: ServerDirectory, binaries: Binaries) -> None:
         text=password,
     )
     if result.returncode != 0:
-        shutil.rmtree(directory.incomplete_data, ignore_errors=True)
+        shutil.rmtree(incomplete, ignore_errors=True)
         raise EmbeddedServerError(
             f"{directory.path}: initdb failed; mend what it names and try again:\n{tail(result.stderr)}"
         )
-    directory.incomplete_data.rename(directory.data)
+    incomplete.rename(directory.data)
 
 
 def make_database(directory: ServerDirectory, binaries: Binaries, parameters: ConnectionParameters) -> None:

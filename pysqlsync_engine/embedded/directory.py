@@ -7,6 +7,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,11 +42,6 @@ class ServerDirectory:
     def data(self) -> Path:
         """Data directory of the cluster."""
         return self.path / "data"
-
-    @property
-    def incomplete_data(self) -> Path:
-        """Data directory while it is being made."""
-        return self.path / "data.incomplete"
 
     @property
     def log(self) -> Path:
@@ -92,6 +88,19 @@ class ServerDirectory:
                 ) from None
         self.write("password", secrets.token_urlsafe(PASSWORD_BYTES))
         return path.read_text().strip()
+
+    def make_incomplete_data(self) -> Path:
+        """
+        Make a directory for a cluster that is not complete yet; those of attempts that were killed are removed.
+
+        Each attempt has one of its own, as `initdb` may go on for a while after the program that ran it was killed.
+        """
+        for leftover in self.path.glob("incomplete-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        path = self.path / f"incomplete-{secrets.token_hex(4)}"
+        path.mkdir(mode=0o700)
+        self.account.own(path)
+        return path
 
     def port(self) -> int | None:
         """:returns: Port that was used last; `None` if none was."""

@@ -198,11 +198,13 @@ def _end_leftovers(directory: ServerDirectory) -> None:
             raise EmbeddedServerError(
                 f"{directory.path}: processes {sorted(_processes(directory))} of an earlier server do not end; end them"
             )
+    # Where a number is by now another program's (or, in a container, a dead process that nobody has collected), the
+    # server would refuse to start. Other numbers are left to the server to judge, as it also looks for shared memory.
     lines = _pid_file(directory)
     if lines and Path("/proc", lines[0].strip()).exists():
-        # The number is by now another program's, and the server would refuse to start. Otherwise it is left to the
-        # server to clear the file away, as it also looks for shared memory that is still in use.
         (directory.data / "postmaster.pid").unlink()
+    for leftover in directory.socket_directory().glob(".s.PGSQL.*"):
+        leftover.unlink()
 
 
 def _wait_for_end(directory: ServerDirectory, timeout_s: float) -> bool:
