@@ -37,7 +37,7 @@ class StatementError(EngineError):
     :param statement: SQL text as sent.
     :param sqlstate: Five-character SQLSTATE; `None` when the failure has none (a lost connection).
     :param detail: What else the server said; may hold values of rows.
-    :param context: Where the server was: for a stream of rows, its line.
+    :param row: Number of the row in its stream, from 1; `None` if the server did not tell.
     :param column: Column that the server names as the cause; `None` if it names none.
     :param constraint: Constraint that the server names as the cause; `None` if it names none.
     """
@@ -49,7 +49,7 @@ class StatementError(EngineError):
         statement: str = "",
         sqlstate: str | None = None,
         detail: str | None = None,
-        context: str | None = None,
+        row: int | None = None,
         column: str | None = None,
         constraint: str | None = None,
     ) -> None:
@@ -57,7 +57,7 @@ class StatementError(EngineError):
         self.statement = statement
         self.sqlstate = sqlstate
         self.detail = detail
-        self.context = context
+        self.row = row
         self.column = column
         self.constraint = constraint
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Sequence
+from contextlib import aclosing
 from itertools import islice
 from operator import attrgetter
 from typing import Any, TypeAlias
@@ -62,18 +63,22 @@ def _gather(records: Iterable[Row]) -> Iterable[Batch]:
         yield chunk
 
 
-async def _gather_async(records: AsyncIterable[Row]) -> AsyncIterator[Batch]:
+async def _gather_async(records: AsyncIterable[Row]) -> AsyncGenerator[Batch]:
     chunk: list[Row] = []
-    async for row in records:
-        chunk.append(row)
-        if len(chunk) == _CHUNK_ROWS:
+    try:
+        async for row in records:
+            chunk.append(row)
+            if len(chunk) == _CHUNK_ROWS:
+                yield chunk
+                chunk = []
+        if chunk:
             yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
+    finally:
+        if isinstance(records, AsyncGenerator):
+            await records.aclose()
 
 
-async def bounded(batches: Batches) -> AsyncIterator[Batch]:
+async def bounded(batches: Batches) -> AsyncGenerator[Batch]:
     """
     Cut batches that are too large, and join those that are too small to be worth a message of their own.
 
@@ -81,9 +86,8 @@ async def bounded(batches: Batches) -> AsyncIterator[Batch]:
     """
     pending: list[Row] = []
     size = 0
-    async for batch in _as_async(batches):
-        for start in range(0, len(batch), _CHUNK_ROWS):
-            chunk = batch[start : start + _CHUNK_ROWS]
+    async with aclosing(_chunks(batches)) as chunks:
+        async for chunk in chunks:
             pending += chunk
             size += estimate_bytes(chunk)
             if size >= MAX_BATCH_BYTES or len(pending) >= MAX_BATCH_ROWS:
@@ -93,13 +97,29 @@ async def bounded(batches: Batches) -> AsyncIterator[Batch]:
         yield pending
 
 
-async def _as_async(batches: Batches) -> AsyncIterator[Batch]:
+async def _chunks(batches: Batches) -> AsyncGenerator[Batch]:
+    async with aclosing(_as_async(batches)) as source:
+        async for batch in source:
+            for start in range(0, len(batch), _CHUNK_ROWS):
+                yield batch[start : start + _CHUNK_ROWS]
+
+
+async def _as_async(batches: Batches) -> AsyncGenerator[Batch]:
+    """:returns: The batches, from a source that is closed as soon as no more are wanted."""
     if isinstance(batches, AsyncIterable):
-        async for batch in batches:
-            yield batch
+        try:
+            async for batch in batches:
+                yield batch
+        finally:
+            if isinstance(batches, AsyncGenerator):
+                await batches.aclose()
     else:
-        for batch in batches:
-            yield batch
+        try:
+            for batch in batches:
+                yield batch
+        finally:
+            if isinstance(batches, Generator):
+                batches.close()
 
 
 def estimate_bytes(rows: Batch) -> int:

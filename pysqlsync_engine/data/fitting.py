@@ -38,6 +38,9 @@ from pysqlsync_engine.model.data_types import (
 from pysqlsync_engine.model.id_types import QualifiedId
 from pysqlsync_engine.model.type_markers import WithTimeZone
 
+ChooseSimple = Callable[[SqlType], Hook]
+"""Chooses the hook for a type of column that is neither composed of others nor defined by the catalog."""
+
 _ACCEPTED: dict[type[SqlType], tuple[type, ...]] = {
     SqlBoolean: (bool,),
     SqlInteger: (int,),
@@ -68,12 +71,18 @@ _SIMPLE: dict[type[SqlType], Callable[[Any], Hook]] = {
 }
 
 
-def choose_hook(annotation: Any, data_type: SqlType) -> Hook | None:
+def simple_hook(data_type: SqlType) -> Hook:
+    """:returns: Hook for a type of column that is neither composed of others nor defined by the catalog."""
+    return _SIMPLE[type(data_type)](data_type)
+
+
+def choose_hook(annotation: Any, data_type: SqlType, *, choose_simple: ChooseSimple = simple_hook) -> Hook | None:
     """
     Choose what encodes the values of a field for a column.
 
     :param annotation: Python type of the values, as written in a data-class.
     :param data_type: Type of the column, as the server has it.
+    :param choose_simple: Where a driver needs more than `simple_hook` has, what to take instead.
     :returns: `None` if values are left to the driver as they are.
     :raises TypeError: if values of the Python type cannot be stored in the column without loss.
     """
@@ -83,14 +92,15 @@ def choose_hook(annotation: Any, data_type: SqlType) -> Hook | None:
     if isinstance(data_type, SqlJson):
         return hooks.text_hook(None) if is_class(declared.type, str) else Hook(_encode_json)
     if is_dataclass(declared.type) and isinstance(declared.type, type):
-        return _class_hook(declared.type, data_type)
+        return _class_hook(declared.type, data_type, choose_simple)
     if isinstance(data_type, SqlArray):
-        return _array_hook(declared, data_type)
+        return _array_hook(declared, data_type, choose_simple)
     if isinstance(data_type, SqlNamed):
         return hooks.text_hook(None) if is_class(declared.type, str) else None
     if isinstance(data_type, SqlOpaque):
         return None
-    return _simple_hook(declared, data_type)
+    _check_accepted(declared, data_type)
+    return choose_simple(data_type)
 
 
 def is_class(kind: Any, parent: type) -> bool:
@@ -115,7 +125,7 @@ def label_hook(kind: type[enum.Enum]) -> Hook:
     return Hook(encode, "{labels}[{v}]", (("labels", labels),))
 
 
-def _simple_hook(declared: Unwrapped, data_type: SqlType) -> Hook:
+def _check_accepted(declared: Unwrapped, data_type: SqlType) -> None:
     kind = declared.type
     accepted = _ACCEPTED[type(data_type)]
     refused = isinstance(kind, type) and (
@@ -127,19 +137,18 @@ def _simple_hook(declared: Unwrapped, data_type: SqlType) -> Hook:
     if refused:
         names = " or ".join(item.__name__ for item in accepted)
         raise TypeError(f"expected fields of type {names} for a column of type {data_type}; got {kind.__name__}")
-    return _SIMPLE[type(data_type)](data_type)
 
 
-def _class_hook(cls: type, data_type: SqlType) -> Hook | None:
+def _class_hook(cls: type, data_type: SqlType, choose_simple: ChooseSimple) -> Hook | None:
     """:returns: Hook for objects: a row of another table stands for its key, other objects for a composite value."""
     keys = key_annotations(cls)
     if len(keys) == 1:
         ((name, annotation),) = keys.items()
-        return _reference_hook(cls, attrgetter(name), choose_hook(annotation, data_type))
+        return _reference_hook(cls, attrgetter(name), choose_hook(annotation, data_type, choose_simple=choose_simple))
     if keys:
         raise TypeError(f"class {cls.__name__} has a key of several fields; name one field per column of the key")
     if isinstance(data_type, SqlNamed):
-        return composite_hook(cls)
+        return composite_hook(cls, choose_simple)
     raise TypeError(f"expected a column of a composite type for class {cls.__name__}; got {data_type}")
 
 
@@ -159,12 +168,12 @@ def _unchanged(value: Any) -> Any:
     return value
 
 
-def composite_hook(cls: type) -> Hook:
+def composite_hook(cls: type, choose_simple: ChooseSimple) -> Hook:
     """:returns: Hook that takes objects of a data-class, or tuples of their fields' values, and returns tuples."""
     members = member_annotations(cls)
     encoders: list[tuple[str, Encode]] = []
     for name, annotation in members.items():
-        hook = choose_hook(annotation, natural_type(annotation))
+        hook = choose_hook(annotation, natural_type(annotation), choose_simple=choose_simple)
         encoders.append((name, _unchanged if hook is None else hook.encode))
 
     def encode(value: Any) -> tuple[Any, ...]:
@@ -213,11 +222,13 @@ def natural_type(annotation: Any) -> SqlType:
     return _NATURAL[kind](tags)
 
 
-def _array_hook(declared: Unwrapped, data_type: SqlArray) -> Hook:
+def _array_hook(declared: Unwrapped, data_type: SqlArray, choose_simple: ChooseSimple) -> Hook:
     kind: Any = declared.type
     if kind is not Any and not (is_class(kind, list) or is_class(kind, tuple)):
         raise TypeError(f"expected fields of type list for a column of type {data_type}; got {kind.__name__}")
-    element_hook = choose_hook(declared.arguments[0] if declared.arguments else Any, data_type.element)
+    element_hook = choose_hook(
+        declared.arguments[0] if declared.arguments else Any, data_type.element, choose_simple=choose_simple
+    )
     encode_element: Encode = _unchanged if element_hook is None else element_hook.encode
 
     def encode(value: Any) -> list[Any]:

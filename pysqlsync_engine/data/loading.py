@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+from pysqlsync_engine.data.batches import bounded
+from pysqlsync_engine.data.codec import (
+    BadCell,
+    check_width,
+    compile_encoder,
+    compile_numbered_encoder,
+    find_bad_cell,
+    shorten,
+)
 from pysqlsync_engine.data.hooks import Hook
-from pysqlsync_engine.data.sources import Fields
+from pysqlsync_engine.data.sources import Batches, Fields
+from pysqlsync_engine.errors import LoadError, RowError, StatementError
 from pysqlsync_engine.model.object_types import Column, Table
 from pysqlsync_engine.session import Batch, Session
 
@@ -53,34 +65,196 @@ class LoadTarget:
     Where the rows of one stream go.
 
     :param columns: The named columns of the table, in the order of the values of a row.
+    :param types: Python type (annotation) of each value.
     :param redact_values: True if messages must not show values of rows.
     """
 
     table: Table
     columns: tuple[Column, ...]
+    types: tuple[Any, ...]
     mode: LoadMode
     redact_values: bool = False
 
-
-class Loader(Protocol):
-    """What a dialect knows about storing rows: which values its driver takes, and the SQL that merges them."""
-
-    def hooks(self, target: LoadTarget, fields: Fields) -> Sequence[Hook | None]:
+    def row_error(self, column: str | None, row: int | None, reason: str, value: str | None = None) -> RowError:
         """
-        :returns: For each field what makes its values fit for the driver; `None` if they are as they are.
-        :raises TypeError: if a column cannot take the values of a field without loss.
+        :param reason: What is wrong, without the value.
+        :param value: The value in a form that fits in a message; `None` if it is not known.
+        :returns: Error for a row of the stream, without the value if values are redacted.
         """
+        shown = "" if value is None or self.redact_values else f": {value}"
+        return RowError(self.table.name.display, column, row, reason + shown)
+
+
+class RowStore(Protocol):
+    """Stores one stream of rows; made for it by a `Loader`."""
+
+    @property
+    def hooks(self) -> Sequence[Hook | None]:
+        """For each named column what makes its values fit for the driver; `None` if they are as they are."""
         ...
 
-    def is_numbered(self, target: LoadTarget) -> bool:
-        """:returns: True if `store` expects rows that start with their number in the stream, from 1."""
+    @property
+    def is_numbered(self) -> bool:
+        """True if `store` expects rows that start with their number in the stream, from 1."""
         ...
 
-    async def store(self, session: Session, target: LoadTarget, batches: AsyncIterator[Batch]) -> int:
+    async def store(self, session: Session, batches: AsyncIterator[Batch]) -> int:
         """
-        Store the encoded rows of a stream, inside the current transaction.
+        Store the encoded rows, inside the current transaction.
 
         :returns: Number of rows of the table that were inserted, updated or deleted.
         :raises RowError: if the server refuses a row.
         """
         ...
+
+
+class Loader(Protocol):
+    """What a dialect knows about storing rows: which values its driver takes, and the SQL that merges them."""
+
+    def open(self, target: LoadTarget) -> RowStore:
+        """
+        Choose how to store a stream; nothing is sent yet.
+
+        :raises TypeError: if a column cannot take the values of its field without loss.
+        """
+        ...
+
+
+async def load(
+    session: Session,
+    loader: Loader,
+    *,
+    table: Table,
+    fields: Fields,
+    mode: LoadMode,
+    batches: Batches,
+    redact_values: bool = False,
+) -> LoadReport:
+    """
+    Store a stream of rows in one transaction, or nothing of it. Inside a transaction of the caller it is a savepoint.
+
+    The last row of a key wins. Memory is bounded by a batch, as far as the source bounds its own.
+
+    :param fields: Columns and Python types of the values of a row.
+    :param batches: Rows, sync or async; consumed once, lazily, and closed early if a row is refused.
+    :param redact_values: True if messages must not show values of rows.
+    :raises ValueError: if the fields do not fit the table; nothing is read or sent.
+    :raises TypeError: if a column cannot hold what its field has; nothing is read or sent.
+    :raises RowError: if a row cannot be stored.
+    """
+    target = choose_target(table, fields, mode, redact_values=redact_values)
+    store = loader.open(target)
+    stream = _Stream(target, store.hooks, numbered=store.is_numbered)
+    async with aclosing(bounded(batches)) as source:
+        # before the transaction, so that it is not idle while a slow source prepares its first row
+        first = await anext(source, None)
+        started = time.monotonic()
+        affected = 0 if first is None else await _send(session, store, stream, _chain(first, source))
+    return LoadReport(
+        table=table.name.display,
+        mode=mode,
+        rows=stream.rows,
+        affected=affected,
+        batches=stream.batches,
+        seconds=time.monotonic() - started,
+    )
+
+
+async def _send(session: Session, store: RowStore, stream: _Stream, source: AsyncGenerator[Batch]) -> int:
+    async with aclosing(source), aclosing(stream.encode(source)) as encoded, session.transaction():
+        try:
+            return await store.store(session, encoded)
+        except StatementError as error:
+            # the driver refuses a value with less to say than the hook of its column
+            if error.sqlstate is None and (refusal := stream.find_bad_row()) is not None:
+                raise refusal from (None if stream.target.redact_values else error)
+            raise
+
+
+async def _chain(first: Batch, rest: AsyncIterator[Batch]) -> AsyncGenerator[Batch]:
+    yield first
+    async for batch in rest:
+        yield batch
+
+
+def choose_target(table: Table, fields: Fields, mode: LoadMode, *, redact_values: bool = False) -> LoadTarget:
+    """
+    :returns: Where the fields go.
+    :raises ValueError: if a name is unknown or repeated, or a column of the key is missing that the mode needs.
+    """
+    name, names = table.name.display, fields.names
+    if not names:
+        raise ValueError(f"{name}: no fields are named; name at least one column")
+    for position, field in enumerate(names):
+        if field not in table.column_names:
+            raise ValueError(f"{name}: no column {field!r}; columns: {', '.join(table.column_names)}")
+        if field in names[:position]:
+            raise ValueError(f"{name}: column {field!r} is named twice; name each column once")
+    if mode is not LoadMode.INSERT:
+        if not table.key_names:
+            raise ValueError(f"{name}: rows cannot be told apart without a primary key; insert them instead")
+        missing = [key for key in table.key_names if key not in names]
+        if missing:
+            raise ValueError(f"{name}: expected the primary key among the fields; add {', '.join(missing)}")
+    columns = tuple(table.column(field) for field in names)
+    return LoadTarget(table, columns, fields.types, mode, redact_values)
+
+
+class _Stream:
+    """The rows on their way: encodes them, counts them, and knows the batch that is being sent."""
+
+    def __init__(self, target: LoadTarget, hooks: Sequence[Hook | None], *, numbered: bool) -> None:
+        self.target = target
+        self.rows = 0
+        self.batches = 0
+        self._hooks = hooks
+        self._batch: Batch = ()
+        self._encode_batch = _numbered(hooks) if numbered else _plain(hooks)
+
+    async def encode(self, source: AsyncIterator[Batch]) -> AsyncGenerator[Batch]:
+        async for batch in source:
+            self._batch = batch
+            try:
+                encoded = self._encode_batch(batch, self.rows + 1)
+            except Exception as error:  # noqa: BLE001 - a value may be of any class, which may raise anything
+                raise self._refusal(error) from (None if self.target.redact_values else error)
+            # counted before it is sent: `find_bad_row` counts back
+            self.rows += len(batch)
+            self.batches += 1
+            yield encoded
+
+    def find_bad_row(self) -> RowError | None:
+        """:returns: What is wrong with the batch that is being sent; `None` if its values are fine."""
+        cell = find_bad_cell(self._batch, self._hooks)
+        return None if cell is None else self._bad_row(cell, self.rows - len(self._batch))
+
+    def _refusal(self, error: Exception) -> LoadError:
+        cell = find_bad_cell(self._batch, self._hooks)
+        if cell is not None:
+            return self._bad_row(cell, self.rows)
+        reason = type(error).__name__ if self.target.redact_values else f"{type(error).__name__}: {error}"
+        return LoadError(
+            f"{self.target.table.name.display}: rows {self.rows + 1} to {self.rows + len(self._batch)}"
+            f" cannot be encoded: {reason}"
+        )
+
+    def _bad_row(self, cell: BadCell, before: int) -> RowError:
+        column = None if cell.field is None else self.target.columns[cell.field].name.name
+        return self.target.row_error(column, before + cell.index + 1, cell.reason, shorten(cell.value))
+
+
+def _numbered(hooks: Sequence[Hook | None]) -> Callable[[Batch, int], Batch]:
+    return compile_numbered_encoder(hooks)
+
+
+def _plain(hooks: Sequence[Hook | None]) -> Callable[[Batch, int], Batch]:
+    encode = compile_encoder(hooks)
+    width = len(hooks)
+
+    def encode_batch(batch: Batch, _first: int) -> Batch:
+        if encode is not None:
+            return encode(batch)
+        check_width(batch, width)
+        return batch
+
+    return encode_batch

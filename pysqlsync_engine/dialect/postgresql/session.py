@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
+import re
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -118,46 +119,27 @@ class PostgreSQLSession:
             ) from error
 
     async def copy(self, table: QualifiedId, columns: Sequence[str], batches: AsyncIterator[Batch]) -> int:
+        sent = 0
+        async for batch in batches:
+            # one COPY per batch, so that a refused row is known before the next batch is asked for
+            await self._copy_batch(table, columns, batch, sent)
+            sent += len(batch)
+        return sent
+
+    async def _copy_batch(self, table: QualifiedId, columns: Sequence[str], batch: Batch, sent: int) -> None:
         statement = f"COPY {table}"
-        stream = _RowStream(batches)
-        rows = stream.rows()
         try:
             with _translated(statement):
                 await self._connection.copy_records_to_table(
-                    table.name, schema_name=table.namespace, columns=list(columns), records=rows
+                    table.name, schema_name=table.namespace, columns=list(columns), records=batch
                 )
-        except BaseException as error:
-            if stream.failure is not None and stream.failure is not error:
-                raise stream.failure from None
-            if isinstance(error, TypeError | ValueError | ArithmeticError | LookupError | AttributeError):
-                raise StatementError(f"a value cannot be sent: {error}", statement=statement) from error
+        except StatementError as error:
+            line, column = _copy_place(_field(error.__cause__, "context"), table.name)
+            error.row = None if line is None else sent + line
+            error.column = error.column or (column if column in columns else None)
             raise
-        finally:
-            await rows.aclose()
-        return stream.sent
-
-
-class _RowStream:
-    """Batches as single rows; remembers how many were sent, and what stopped the source."""
-
-    def __init__(self, batches: AsyncIterator[Batch]) -> None:
-        self._batches = batches
-        self.sent = 0
-        self.failure: BaseException | None = None
-
-    async def rows(self) -> AsyncGenerator[Row, None]:
-        try:
-            async for batch in self._batches:
-                for row in batch:
-                    yield row
-                self.sent += len(batch)
-                # a source that never waits would keep the server's answers from being read
-                await asyncio.sleep(0)
-        except GeneratorExit:
-            raise
-        except BaseException as error:
-            self.failure = error
-            raise
+        except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+            raise StatementError(f"a value cannot be sent: {error}", statement=statement) from error
 
 
 class PostgreSQLPool:
@@ -318,7 +300,6 @@ def _translated(statement: str) -> Generator[None]:
             statement=statement,
             sqlstate=_field(error, "sqlstate"),
             detail=_field(error, "detail"),
-            context=_field(error, "context"),
             column=_field(error, "column_name"),
             constraint=_field(error, "constraint_name"),
         ) from error
@@ -334,6 +315,19 @@ def _field(error: Any, name: str) -> str | None:
     """:returns: A field of the server's message; https://www.postgresql.org/docs/current/protocol-error-fields.html"""
     value: str | None = getattr(error, name, None)
     return value
+
+
+def _copy_place(context: str | None, table: str) -> tuple[int | None, str | None]:
+    """
+    :param context: Where the server was when it refused a row: `COPY flights, line 3, column carrier: "..."`. Only the words
+        `line` and `column` depend on the server's language.
+    :returns: Line, from 1, and column; `None` where the server does not tell.
+    """
+    prefix = f"COPY {table}, "
+    if context is None or not context.startswith(prefix):
+        return None, None
+    match = re.match(r"\D*(\d+)(?:, \S+ ([^:\n]*))?", context.removeprefix(prefix))
+    return (None, None) if match is None else (int(match[1]), match[2])
 
 
 def _affected(tag: str) -> int:

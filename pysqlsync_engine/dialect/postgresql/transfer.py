@@ -1,0 +1,110 @@
+"""How values of rows get to PostgreSQL what the driver takes, and what has to be sent in another form."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from pysqlsync_engine.data.fitting import choose_hook, is_class, label_hook, simple_hook
+from pysqlsync_engine.data.hooks import Hook, text_hook
+from pysqlsync_engine.data.loading import LoadTarget
+from pysqlsync_engine.model.annotations import unwrap
+from pysqlsync_engine.model.data_types import SqlDate, SqlOpaque, SqlTimestamp, SqlType
+from pysqlsync_engine.model.object_types import Column, Lookup
+
+DATE_RANGE = ("'0001-01-01'", "'9999-12-31'")
+TIMESTAMP_RANGE = ("'0001-01-01 00:00:00'", "'9999-12-31 23:59:59.999999'")
+TIMESTAMPTZ_RANGE = ("'0001-01-01 00:00:00+00'", "'9999-12-31 23:59:59.999999+00'")
+"""First and last value that Python has; the driver sends them as infinite ones, which Python does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """
+    How the values of one column get to the server.
+
+    :param hook: What makes them fit for the driver.
+    :param lookup: Table in which they are looked up by label.
+    :param cast: Type that their text is converted to; `None` if they are sent as what they are.
+    :param limits: First and last value that Python has, as literals, for a type that also has infinite ones.
+    """
+
+    column: Column
+    hook: Hook | None
+    lookup: Lookup | None = None
+    cast: str | None = None
+    limits: tuple[str, str] | None = None
+
+    @property
+    def is_text(self) -> bool:
+        return self.lookup is not None or self.cast is not None
+
+
+def make_transfer(target: LoadTarget, position: int) -> Transfer:
+    column, annotation = target.columns[position], target.types[position]
+    kind = unwrap(annotation).type
+    lookup = next((item for item in target.table.lookups if item.column == column.name), None)
+    try:
+        if lookup is not None and (is_class(kind, enum.Enum) or is_class(kind, str)):
+            return Transfer(column, label_hook(kind) if is_class(kind, enum.Enum) else text_hook(None), lookup=lookup)
+        if isinstance(column.data_type, SqlOpaque) and is_class(kind, str):
+            return Transfer(column, text_hook(None), cast=column.data_type.definition)
+        hook = choose_hook(annotation, column.data_type, choose_simple=_finite_hook)
+    except TypeError as error:
+        raise TypeError(f"{target.table.name.display}.{column.name.name}: {error}") from error
+    if isinstance(column.data_type, SqlDate | SqlTimestamp):
+        return Transfer(column, choose_hook(annotation, column.data_type), limits=_limits(column.data_type))
+    return Transfer(column, hook)
+
+
+def _limits(data_type: SqlDate | SqlTimestamp) -> tuple[str, str]:
+    if isinstance(data_type, SqlDate):
+        return DATE_RANGE
+    return TIMESTAMPTZ_RANGE if data_type.with_time_zone else TIMESTAMP_RANGE
+
+
+def _is_limit(value: Any) -> bool:
+    """:returns: True for a date or time that the driver would send as an infinite one."""
+    if isinstance(value, datetime):
+        plain = value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
+        return plain in {datetime.min, datetime.max}
+    return isinstance(value, date) and value in {date.min, date.max}
+
+
+def _finite_hook(data_type: SqlType) -> Hook:
+    """:returns: Hook for a value inside a list or an object, where the first and last that Python has cannot be sent."""
+    hook = simple_hook(data_type)
+    if not isinstance(data_type, SqlDate | SqlTimestamp):
+        return hook
+
+    def encode(value: Any) -> Any:
+        encoded = hook.encode(value)
+        if _is_limit(encoded):
+            raise ValueError("cannot store the first or last date and time of Python inside a list or an object")
+        return encoded
+
+    return Hook(encode)
+
+
+class LimitWatch:
+    """Notes when a value passes that only the staging table can take."""
+
+    def __init__(self) -> None:
+        self.has_seen = False
+
+    def over(self, hook: Hook | None) -> Hook | None:
+        """:returns: A hook that does the same, and notes the first and last date and time of Python."""
+        if hook is None:
+            return None
+        inner = hook.encode
+
+        def encode(value: Any) -> Any:
+            encoded = inner(value)
+            self.has_seen = self.has_seen or _is_limit(encoded)
+            return encoded
+
+        # years 1 and 9999 are rare enough to call the function
+        expression = hook.expression.replace(" else {encode}({v})", " and 1 < {v}.year < 9999 else {encode}({v})")
+        return Hook(encode, expression, hook.names)
