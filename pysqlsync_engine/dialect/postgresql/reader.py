@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -47,20 +47,18 @@ _SETTINGS = {
     "extra_float_digits": "1",
 }
 
-# Members of an extension belong to it: they come and go with it.
-_OWN_CLASS = "NOT EXISTS (SELECT FROM pg_depend x WHERE x.classid = 'pg_class'::regclass AND x.objid = c.oid AND x.deptype = 'e')"
-_OWN_TYPE = (
-    "NOT EXISTS (SELECT FROM pg_depend x WHERE x.classid = 'pg_type'::regclass AND x.objid = t.oid AND x.deptype = 'e')"
-)
-_OWN_FUNCTION = (
-    "NOT EXISTS (SELECT FROM pg_depend x WHERE x.classid = 'pg_proc'::regclass AND x.objid = p.oid AND x.deptype = 'e')"
-)
+
+def _own(catalog: str, alias: str) -> str:
+    """:returns: Condition that an object is no member of an extension, with which it comes and goes."""
+    return (
+        f"NOT EXISTS (SELECT FROM pg_depend x WHERE x.classid = '{catalog}'::regclass AND x.objid = {alias}.oid"
+        " AND x.deptype = 'e')"
+    )
+
 
 # A namespace with the prefix is the server's own, as nobody else can create one.
-_SELECTED = """CASE WHEN $1::text[] IS NULL
-        THEN n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND NOT EXISTS (
-            SELECT FROM pg_depend x
-            WHERE x.classid = 'pg_namespace'::regclass AND x.objid = n.oid AND x.deptype = 'e')
+_SELECTED = f"""CASE WHEN $1::text[] IS NULL
+        THEN n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND {_own("pg_namespace", "n")}
         ELSE n.nspname = ANY ($1::text[]) END"""
 
 # A row without a relation is an empty namespace. Sequences that belong to a column are part of it.
@@ -68,7 +66,7 @@ _RELATIONS = f"""
 SELECT n.nspname, c.relname, c.relkind::text, c.relispartition, c.relpersistence = 'u', i.inhrelid IS NOT NULL,
     d.description
 FROM pg_namespace n
-LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND {_OWN_CLASS}
+LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND {_own("pg_class", "c")}
     AND NOT (c.relkind = 'S' AND EXISTS (
         SELECT FROM pg_depend s
         WHERE s.classid = 'pg_class'::regclass AND s.objid = c.oid AND s.refclassid = 'pg_class'::regclass
@@ -91,7 +89,7 @@ JOIN pg_type y ON y.oid = a.atttypid
 LEFT JOIN pg_type e ON e.oid = y.typelem AND e.typarray = y.oid
 LEFT JOIN pg_type t ON t.oid = COALESCE(e.oid, y.oid)
     AND (t.typtype = 'e' OR t.typtype = 'c' AND EXISTS (SELECT FROM pg_class k WHERE k.oid = t.typrelid AND k.relkind = 'c'))
-    AND {_OWN_TYPE}
+    AND {_own("pg_type", "t")}
 LEFT JOIN pg_namespace tn ON tn.oid = t.typnamespace
 LEFT JOIN pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
 LEFT JOIN pg_description d ON d.classoid = 'pg_class'::regclass AND d.objoid = a.attrelid AND d.objsubid = a.attnum
@@ -144,31 +142,31 @@ LEFT JOIN LATERAL (
 ) l ON true
 WHERE (t.typtype IN ('e', 'd', 'r') OR t.typtype = 'c' AND c.relkind = 'c'
         OR t.typtype = 'b' AND NOT EXISTS (SELECT FROM pg_type e WHERE e.typarray = t.oid))
-    AND {_OWN_TYPE} AND {_SELECTED}
+    AND {_own("pg_type", "t")} AND {_SELECTED}
 """
 
 _OTHERS = f"""
 SELECT CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END, n.nspname,
     p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')'
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-WHERE {_OWN_FUNCTION} AND {_SELECTED}
+WHERE {_own("pg_proc", "p")} AND {_SELECTED}
 UNION ALL
 SELECT 'trigger', n.nspname, c.relname || '.' || g.tgname
 FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE NOT g.tgisinternal AND {_OWN_CLASS} AND {_SELECTED}
+WHERE NOT g.tgisinternal AND {_own("pg_class", "c")} AND {_SELECTED}
 UNION ALL
 SELECT 'rule', n.nspname, c.relname || '.' || w.rulename
 FROM pg_rewrite w JOIN pg_class c ON c.oid = w.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE w.rulename <> '_RETURN' AND {_OWN_CLASS} AND {_SELECTED}
+WHERE w.rulename <> '_RETURN' AND {_own("pg_class", "c")} AND {_SELECTED}
 UNION ALL
 SELECT 'policy', n.nspname, c.relname || '.' || p.polname
 FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE {_OWN_CLASS} AND {_SELECTED}
+WHERE {_own("pg_class", "c")} AND {_SELECTED}
 UNION ALL
 SELECT 'index', n.nspname, x.relname
 FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_class x ON x.oid = i.indexrelid
 JOIN pg_namespace n ON n.oid = x.relnamespace
-WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND {_OWN_CLASS} AND {_SELECTED}
+WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND {_own("pg_class", "c")} AND {_SELECTED}
     AND NOT EXISTS (SELECT FROM pg_constraint o WHERE o.conindid = i.indexrelid AND o.contype IN ('p', 'u', 'x'))
 UNION ALL
 SELECT 'statistics', n.nspname, s.stxname
@@ -235,7 +233,7 @@ class PostgreSQLReader:
 
 
 @asynccontextmanager
-async def _settings(session: Session) -> AsyncIterator[None]:
+async def _settings(session: Session) -> AsyncGenerator[None]:
     """Fix what the server's printing depends on; the transaction of the caller, if there is one, has its own again after."""
     # the new values are set after the old ones are read: a select list is evaluated from left to right
     current = ", ".join(f"pg_catalog.current_setting('{name}')" for name in _SETTINGS)
@@ -344,7 +342,8 @@ def _enum_labels(row: Row) -> Iterator[LabelRow]:
 
 
 def _lookup_label(row: Row, tables: Sequence[QualifiedId]) -> LabelRow:
-    table = tables[row[0]]
+    number: int = row[0]
+    table = tables[number]
     if row[2] is None:
         raise DiscoveryError(
             f"{table.display}.value: a row of the lookup table has no label; give it one, or delete it"
