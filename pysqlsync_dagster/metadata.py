@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import re
+import warnings
 from typing import Any
 
 import dagster as dg
@@ -156,9 +157,11 @@ def code_reference(cls: type) -> dg.CodeReferencesMetadataValue | None:
         return None
     if path is None:
         return None
-    return dg.CodeReferencesMetadataValue(
-        code_references=[dg.LocalFileCodeReference(file_path=path, line_number=line, label=cls.__qualname__)]
-    )
+    with warnings.catch_warnings():
+        # Dagster calls code references beta; users of ours have not asked for them and cannot do anything about it
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        reference = dg.LocalFileCodeReference(file_path=path, line_number=line, label=cls.__qualname__)
+        return dg.CodeReferencesMetadataValue(code_references=[reference])
 
 
 def sql_markdown(text: str) -> str:

@@ -62,7 +62,7 @@ def flight_definitions(
     assets = build_assets(flight_tables(module), sources=sources or flight_sources(module))
     daily = dg.define_asset_job(  # pyright: ignore[reportUnknownMemberType] - of Dagster
         "flights_daily",
-        selection=dg.AssetSelection.keys([NAMESPACE, module.Flight.__name__]),
+        selection=dg.AssetSelection.assets([NAMESPACE, module.Flight.__name__]),
         description="Loads the flights of one day, or of several; the schema must be in sync.",
     )
     return dg.Definitions(
@@ -72,7 +72,7 @@ def flight_definitions(
         jobs=[
             dg.define_asset_job(  # pyright: ignore[reportUnknownMemberType] - of Dagster
                 "flights_schema",
-                selection=dg.AssetSelection.keys([NAMESPACE, "schema"]),
+                selection=dg.AssetSelection.assets([NAMESPACE, "schema"]),
                 description="Plans the schema, shows the plan, and applies it if nothing is lost by it.",
             ),
             dg.define_asset_job(  # pyright: ignore[reportUnknownMemberType] - of Dagster

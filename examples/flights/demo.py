@@ -232,7 +232,7 @@ def main() -> int:
         help="permit a hazard, such as DELETES_DATA, in this run",
     )
     arguments = parser.parse_args()
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     try:
         return run(console, days=arguments.days, allow=arguments.allow)
     except BlockingIOError:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated
 
 from strong_typing.auxiliary import MaxLength, float64, int8, int16
 
 from pysqlsync_engine.model.key_types import NotEnforced, PrimaryKey
+from pysqlsync_engine.model.type_markers import AwareDatetime
 
 
 class DaylightSaving(enum.Enum):
@@ -142,7 +142,7 @@ class Weather:
     precip: float64
     pressure: float64 | None
     visib: float64
-    time_hour: PrimaryKey[datetime]
+    time_hour: PrimaryKey[AwareDatetime]
 
 
 @dataclass(slots=True)
@@ -191,4 +191,4 @@ class Flight:
     distance: int16
     hour: int8
     minute: int8
-    time_hour: datetime
+    time_hour: AwareDatetime

@@ -51,8 +51,6 @@ class Display:
         """Some rows of a table were read."""
         self._rows[table] += rows
         self._update(table)
-        if not self._console.is_terminal and time.monotonic() - self._said > SECONDS_BETWEEN_LINES:
-            self._say(table)
 
     def start(self, table: str) -> None:
         """A window of a table is about to be read."""
@@ -63,7 +61,8 @@ class Display:
         """A window of a table was read to its end."""
         self._windows[table] += 1
         self._update(table)
-        if not self._console.is_terminal and self._windows[table] == self._days[table]:
+        is_due = time.monotonic() - self._said > SECONDS_BETWEEN_LINES
+        if not self._console.is_terminal and (is_due or self._windows[table] == self._days[table]):
             self._say(table)
 
     def _update(self, table: str) -> None:

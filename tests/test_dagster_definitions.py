@@ -1,0 +1,204 @@
+"""What the Dagster UI knows of tables before they have been loaded for the first time; no server is needed."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import pickle
+import sys
+from types import ModuleType
+from typing import Any
+
+import dagster as dg
+import pytest
+
+import definitions
+from pysqlsync_dagster import (
+    DescribedTable,
+    EmbeddedPostgreSQLResource,
+    PostgreSQLResource,
+    TableModule,
+    TableTranslator,
+    build_table_specs,
+)
+from pysqlsync_engine.model.key_types import PrimaryKey
+from tests import orders_job, orders_model
+
+CANARY = "correct-horse-battery"
+
+
+def order_spec() -> dg.AssetSpec:
+    return build_table_specs(orders_job.tables(), upstream=[dg.AssetKey(["shop", "schema"])])[orders_model.Order]
+
+
+def column(spec: dg.AssetSpec, name: str) -> dg.TableColumn:
+    schema = spec.metadata["dagster/column_schema"]
+    return next(column for column in schema.columns if column.name == name)
+
+
+def module_of(*classes: type) -> ModuleType:
+    """:returns: A module that defines nothing but these classes."""
+    module = ModuleType("made_for_a_test")
+    for cls in classes:
+        cls.__module__ = module.__name__
+        setattr(module, cls.__name__, cls)
+    return module
+
+
+def test_a_table_is_named_after_its_namespace_and_class() -> None:
+    spec = order_spec()
+    assert spec.key == dg.AssetKey(["shop", "Order"])
+    assert spec.group_name == "shop"
+    assert spec.metadata["dagster/table_name"] == "shop.Order"
+    assert spec.metadata["dagster/storage_kind"] == "postgresql"
+    assert spec.kinds == {"postgresql", "table"}
+    assert list(spec.owners) == ["team:shop"]
+    assert spec.description == "Something bought."
+
+
+def test_columns_have_types_descriptions_and_constraints_before_the_first_run() -> None:
+    spec = order_spec()
+    key = column(spec, "id")
+    assert "primary key" in key.constraints.other
+    assert key.constraints.unique
+    assert not key.constraints.nullable
+    assert key.description == "Number of the order."
+    assert column(spec, "total").type.lower().replace(" ", "") in {"decimal(10,2)", "numeric(10,2)"}
+    assert column(spec, "recommended_by").constraints.nullable
+    assert "one of: open, shipped" in column(spec, "state").constraints.other
+
+
+def test_a_foreign_key_is_shown_and_is_a_dependency() -> None:
+    spec = order_spec()
+    assert "references shop.Customer.id" in column(spec, "customer").constraints.other
+    constraints = spec.metadata["dagster/column_schema"].constraints.other
+    assert "foreign key (customer) references shop.Customer (id)" in constraints
+    assert {dep.asset_key for dep in spec.deps} == {dg.AssetKey(["shop", "schema"]), dg.AssetKey(["shop", "Customer"])}
+
+
+def test_a_relation_that_is_not_enforced_is_shown_but_is_no_dependency() -> None:
+    flights = definitions.defs.resolve_asset_graph().get(dg.AssetKey(["flights", "Flight"]))
+    planes = dg.AssetKey(["flights", "Plane"])
+    assert planes not in flights.parent_keys
+    schema = flights.metadata["dagster/column_schema"]
+    constraints = {column.name: column.constraints.other for column in schema.columns}
+    assert "relation (not enforced) to flights.Plane.tailnum" in constraints["tailnum"]
+    assert "relation (not enforced) (tailnum) references flights.Plane (tailnum)" in schema.constraints.other
+
+
+def test_a_unique_column_is_marked() -> None:
+    spec = build_table_specs(orders_job.tables())[orders_model.Customer]
+    assert column(spec, "email").constraints.unique
+    assert not column(spec, "name").constraints.unique
+
+
+def test_code_reference_points_to_the_line_of_the_class() -> None:
+    (reference,) = order_spec().metadata["dagster/code_references"].code_references
+    source = inspect.getsource(orders_model).splitlines()
+    assert reference.file_path == orders_model.__file__
+    assert any("class Order:" in line for line in source[reference.line_number - 1 : reference.line_number + 1])
+
+
+def test_a_class_made_at_run_time_has_no_code_reference() -> None:
+    made = dataclasses.make_dataclass("Made", [("id", PrimaryKey[int])])
+    (spec,) = build_table_specs(TableModule(module_of(made))).values()
+    assert "dagster/code_references" not in spec.metadata
+
+
+def test_code_version_changes_with_the_table_and_with_nothing_else() -> None:
+    one = dataclasses.make_dataclass("Thing", [("id", PrimaryKey[int]), ("name", str)])
+    same = dataclasses.make_dataclass("Thing", [("id", PrimaryKey[int]), ("name", str)])
+    other = dataclasses.make_dataclass("Thing", [("id", PrimaryKey[int]), ("name", str | None)])
+    versions = [
+        next(iter(build_table_specs(TableModule(module_of(cls))).values())).code_version for cls in (one, same, other)
+    ]
+    assert versions[0] == versions[1]
+    assert versions[0] != versions[2]
+    assert versions[0]
+
+
+def test_one_method_of_the_translator_changes_everything_and_dependencies_follow() -> None:
+    class Renaming(TableTranslator):
+        def get_asset_spec(self, described: DescribedTable) -> dg.AssetSpec:
+            spec = super().get_asset_spec(described)
+            return spec.replace_attributes(key=spec.key.with_prefix("warehouse"), group_name="renamed")
+
+    specs = build_table_specs(orders_job.tables(), translator=Renaming())
+    assert specs[orders_model.Order].key == dg.AssetKey(["warehouse", "shop", "Order"])
+    assert specs[orders_model.Order].group_name == "renamed"
+    assert [dep.asset_key for dep in specs[orders_model.Order].deps] == [dg.AssetKey(["warehouse", "shop", "Customer"])]
+
+
+def test_a_module_whose_tables_refer_to_each_other_in_a_circle_has_loadable_definitions() -> None:
+    import tests.circle_model as circle
+
+    specs = build_table_specs(TableModule(circle))
+    dg.Definitions.validate_loadable(dg.Definitions(assets=list(specs.values())))
+    assert sum(len(list(spec.deps)) for spec in specs.values()) == 1
+
+
+def test_a_table_without_a_source_is_shown_but_cannot_be_loaded() -> None:
+    from pysqlsync_dagster import build_assets
+
+    built = build_assets(orders_job.tables(), sources={orders_model.Customer: orders_job.customers()})
+    external = [each for each in built if isinstance(each, dg.AssetSpec)]
+    assert [spec.key for spec in external] == [dg.AssetKey(["shop", "Order"])]
+
+
+def test_a_source_for_a_class_of_another_module_is_refused_by_name() -> None:
+    from pysqlsync_dagster import build_assets
+
+    with pytest.raises(
+        ValueError, match=r"OrderState is no table of module 'tests.orders_model'; tables: Customer, Order"
+    ):
+        build_assets(orders_job.tables(), sources={orders_model.OrderState: orders_job.customers()})
+
+
+def test_partitions_for_a_class_of_another_module_are_refused_by_name() -> None:
+    tables = TableModule(orders_model, partitions={orders_model.OrderState: orders_job.DAYS})
+    with pytest.raises(ValueError, match="no table for OrderState"):
+        tables.tables()
+
+
+def test_the_definitions_of_the_project_load_and_have_six_assets() -> None:
+    dg.Definitions.validate_loadable(definitions.defs)
+    keys = definitions.defs.resolve_asset_graph().get_all_asset_keys()
+    names = ("schema", "Airline", "Airport", "Plane", "Weather", "Flight")
+    assert keys == {dg.AssetKey(["flights", name]) for name in names}
+
+
+def test_importing_definitions_does_not_read_the_flights() -> None:
+    flights = sys.modules["examples.flights.definitions"].flight_sources()
+    actual = next(source for source in flights.values() if isinstance(source, dict))["actual"]
+    assert "_unpacked" not in vars(actual._file)
+
+
+def test_a_password_in_plain_text_is_refused_in_definitions() -> None:
+    with pytest.raises(ValueError, match=r"password is given as plain text.*EnvVar") as caught:
+        dg.Definitions(resources={"database": PostgreSQLResource(password=CANARY)}).resolve_all_job_defs()
+    assert CANARY not in str(caught.value)
+
+
+def test_the_password_is_not_in_the_text_of_a_resource() -> None:
+    resource = PostgreSQLResource(password=CANARY, host="db.example.org")
+    assert CANARY not in repr(resource) + str(resource) + repr(resource.parameters)
+    assert resource.parameters.password == CANARY
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        PostgreSQLResource(host="db.example.org", password=dg.EnvVar("SOME_PASSWORD"), pool_size=2),
+        EmbeddedPostgreSQLResource(directory="/srv/somewhere", database="flights"),
+    ],
+)
+def test_a_resource_can_be_pickled(resource: Any) -> None:
+    copy = pickle.loads(pickle.dumps(resource))
+    assert type(copy) is type(resource)
+    assert copy.model_dump(exclude={"password"}) == resource.model_dump(exclude={"password"})
+
+
+async def test_a_connection_outside_of_a_run_is_refused() -> None:
+    with pytest.raises(RuntimeError, match="no pool is open"):
+        async with PostgreSQLResource().connection():
+            pass
