@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from pysqlsync_engine.capabilities import Capabilities
-from pysqlsync_engine.data.batches import object_rows
+from pysqlsync_engine.data.batches import Records, into_batches, object_rows
 from pysqlsync_engine.data.loading import LoadMode, LoadReport, load
 from pysqlsync_engine.data.sources import Batches, Fields
 from pysqlsync_engine.dialect.api import Dialect
@@ -17,10 +17,7 @@ from pysqlsync_engine.formation.inspection import inspect_class
 from pysqlsync_engine.migration.apply import ApplyReport
 from pysqlsync_engine.model.object_types import Catalog, Table
 from pysqlsync_engine.options import GeneratorOptions
-from pysqlsync_engine.session import Row, Session, SessionPool
-
-Records = Iterable[Row] | AsyncIterable[Row]
-"""Rows one by one, sync or async."""
+from pysqlsync_engine.session import Session, SessionPool
 
 Objects = Iterable[Any] | AsyncIterable[Any]
 """Instances of a data-class, sync or async."""
@@ -154,7 +151,15 @@ class ConnectionContext:
         :param batches: Lists of tuples, sync or async; a batch is held in memory whole.
         """
         loader = self._dialect.loader(self.capabilities)
-        return await load(self._session, loader, table=table, fields=fields, mode=mode, batches=batches)
+        return await load(
+            self._session,
+            loader,
+            table=table,
+            fields=fields,
+            mode=mode,
+            batches=batches,
+            redact_values=self._options.redact_values,
+        )
 
     async def _load_objects(self, cls: type, objects: Objects, mode: LoadMode) -> LoadReport:
         spec = inspect_class(cls)

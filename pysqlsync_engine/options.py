@@ -49,10 +49,12 @@ class GeneratorOptions:
     :param namespaces: Namespace for each module that defines data-classes; `None` is the default namespace of the
         connection. Where the mapping is empty, every module has the default namespace; else a module that is missing
         from it is an error.
+    :param redact_values: True if error messages must not show values of rows.
     """
 
     enum_mode: EnumMode | None = None
     namespaces: Mapping[ModuleType, str | None] = field(default_factory=dict[ModuleType, str | None])
+    redact_values: bool = False
 
 
 @dataclass(frozen=True, slots=True)
