@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from pysqlsync_engine.dialect.postgresql.capabilities import capabilities_of
 from tests.servers import RunningServer, Server, ServerMissingError, postgresql_names, running
 
 
@@ -49,7 +50,7 @@ class Servers:
 @pytest.fixture(scope="session")
 def servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
     """Servers by name."""
-    servers = Servers(required=request.config.getoption("--require-servers"))
+    servers = Servers(required=bool(request.config.getoption("--require-servers")))
     try:
         yield servers
     finally:
@@ -60,9 +61,17 @@ def servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
 def postgresql(request: pytest.FixtureRequest, servers: Servers) -> Iterator[Server]:
     """An empty PostgreSQL database for one test, which runs once per server."""
     running_server = servers.get(request.param)
+    skip_unable(request, running_server)
     expect_difference(request, running_server.name)
     with running_server.database() as server:
         yield server
+
+
+def skip_unable(request: pytest.FixtureRequest, server: RunningServer) -> None:
+    capabilities = capabilities_of(server.version)
+    for mark in request.node.iter_markers("needs"):
+        if not getattr(capabilities, mark.args[0]):
+            pytest.skip(f"{server.version} has no {mark.args[0]}")
 
 
 def expect_difference(request: pytest.FixtureRequest, name: str) -> None:

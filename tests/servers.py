@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +23,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from pysqlsync_engine.capabilities import ServerVersion
+from pysqlsync_engine.capabilities import Capabilities, ServerVersion
+from pysqlsync_engine.dialect.postgresql.capabilities import capabilities_of, parse_version
 from pysqlsync_engine.embedded.accounts import server_account
 from pysqlsync_engine.embedded.binaries import Binaries, system_binaries, wheel_binaries
 from pysqlsync_engine.parameters import ConnectionParameters
@@ -52,6 +53,11 @@ class Server:
     name: str
     parameters: ConnectionParameters
     version: ServerVersion
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the server can do."""
+        return capabilities_of(self.version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +97,7 @@ class RunningServer:
         return result.stdout.strip()
 
     @contextmanager
-    def database(self) -> Iterator[Server]:
+    def database(self) -> Generator[Server, None, None]:
         """Create an empty database and drop it on leaving, also if connections to it are still open."""
         name = f"test_{next(_numbers)}_{secrets.token_hex(4)}"
         self.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
@@ -131,7 +137,7 @@ def postgresql_names() -> list[str]:
 
 
 @contextmanager
-def running(name: str) -> Iterator[RunningServer]:
+def running(name: str) -> Generator[RunningServer, None, None]:
     """
     Start a server, or connect to the one that the environment names.
 
@@ -168,12 +174,11 @@ def _connect(url: str) -> RunningServer:
 
 def _with_version(name: str, parameters: ConnectionParameters, psql: str) -> RunningServer:
     server = RunningServer(name, parameters, ServerVersion("PostgreSQL", 0), psql)
-    number = int(server.execute("SHOW server_version_num"))
-    return replace(server, version=ServerVersion("PostgreSQL", number // 10_000, number % 10_000))
+    return replace(server, version=parse_version(server.execute("SHOW server_version_num")))
 
 
 @contextmanager
-def _cluster(name: str, binaries: Binaries) -> Iterator[RunningServer]:
+def _cluster(name: str, binaries: Binaries) -> Generator[RunningServer, None, None]:
     account = server_account()
     if not account.can("-x", binaries.directory / "postgres"):
         raise ServerMissingError(f"{name}: {account.name} cannot run the programs in {binaries.directory}")
@@ -210,7 +215,7 @@ def _initialise(binaries: Binaries, directory: Path, password: str) -> None:
 
 
 @contextmanager
-def _postmaster(binaries: Binaries, directory: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _postmaster(binaries: Binaries, directory: Path) -> Generator[subprocess.Popen[bytes], None, None]:
     account = server_account()
     settings = {
         "unix_socket_directories": str(directory),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-
-from tests.servers import Server, differs
+from tests.servers import Server, differs, needs
 
 
 def test_a_test_has_a_database_of_its_own(postgresql: Server) -> None:
@@ -13,6 +11,11 @@ def test_a_test_has_a_database_of_its_own(postgresql: Server) -> None:
     assert postgresql.version.major >= 13
 
 
+@needs("transactional_ddl")
+def test_a_test_runs_where_its_needs_are_met(postgresql: Server) -> None:
+    assert postgresql.capabilities.transactional_ddl
+
+
 @differs("postgresql", raises=ZeroDivisionError, reason="shows what the mark does")
 def test_a_difference_is_expected(postgresql: Server) -> None:
-    assert 1 // 0
+    assert postgresql.version.major // 0

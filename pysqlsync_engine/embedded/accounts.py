@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +93,7 @@ class Account:
             raise EmbeddedServerError(f"{command[0]}: cannot be run as {self.name}: {error}") from error
 
     @contextmanager
-    def _pipe(self, text: str) -> Iterator[int]:
+    def _pipe(self, text: str) -> Generator[int, None, None]:
         reader, writer = os.pipe()
         try:
             os.write(writer, text.encode())

@@ -32,6 +32,7 @@ def make_cluster(directory: ServerDirectory, binaries: Binaries) -> None:
 
     :raises EmbeddedServerError: with what `initdb` said, if it failed.
     """
+    directory.remove_incomplete_data()
     if directory.major() is not None:
         return
     password = directory.password()

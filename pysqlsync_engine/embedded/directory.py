@@ -89,14 +89,17 @@ class ServerDirectory:
         self.write("password", secrets.token_urlsafe(PASSWORD_BYTES))
         return path.read_text().strip()
 
+    def remove_incomplete_data(self) -> None:
+        """Remove what attempts to make a cluster have left that were killed."""
+        for leftover in self.path.glob("incomplete-*"):
+            shutil.rmtree(leftover, ignore_errors=True)  # one that is still being written is removed the next time
+
     def make_incomplete_data(self) -> Path:
         """
-        Make a directory for a cluster that is not complete yet; those of attempts that were killed are removed.
+        Make a directory for a cluster that is not complete yet.
 
         Each attempt has one of its own, as `initdb` may go on for a while after the program that ran it was killed.
         """
-        for leftover in self.path.glob("incomplete-*"):
-            shutil.rmtree(leftover, ignore_errors=True)
         path = self.path / f"incomplete-{secrets.token_hex(4)}"
         path.mkdir(mode=0o700)
         self.account.own(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +15,7 @@ POLL_INTERVAL_S = 0.05
 
 
 @contextmanager
-def exclusive(path: Path, *, timeout_s: float) -> Iterator[None]:
+def exclusive(path: Path, *, timeout_s: float) -> Generator[None, None, None]:
     """
     Hold a lock that only one process (and one thread of it) has at a time.
 

@@ -61,8 +61,10 @@ def start_postmaster(
     :raises EmbeddedServerError: with the tail of its log, if it does not get ready.
     """
     _end_leftovers(directory)
-    for attempt in range(PORT_ATTEMPTS):
-        chosen = _free_port(port or directory.port() if attempt == 0 else None)
+    message = ""
+    preferred = port or directory.port()
+    for _ in range(PORT_ATTEMPTS):
+        chosen = _free_port(preferred)
         position = directory.log.stat().st_size if directory.log.exists() else 0
         postmaster = _start(directory, binaries, port=chosen, timeout_s=timeout_s)
         if postmaster is not None:
@@ -71,6 +73,7 @@ def start_postmaster(
         message = _read_log(directory, position)
         if "Address already in use" not in message:
             break
+        preferred = None
     raise EmbeddedServerError(f"{directory.path}: the server did not start; see {directory.log}:\n{tail(message)}")
 
 
