@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import decimal
-import math
 import uuid
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -29,7 +28,7 @@ from pysqlsync_engine.model.data_types import (
     SqlUuid,
 )
 from pysqlsync_engine.model.key_types import IdentityTag, NotEnforcedTag, PrimaryKeyTag, UniqueTag
-from pysqlsync_engine.model.literals import boolean_literal, number_literal, quote_literal
+from pysqlsync_engine.model.literals import boolean_literal, is_finite, number_literal, quote_literal
 from pysqlsync_engine.model.type_markers import WithTimeZone
 
 T = TypeVar("T")
@@ -202,7 +201,7 @@ def _number_default(value: Any, spec: TypeSpec, data_type: SqlType, place: str) 
     if isinstance(value, bool) or not isinstance(value, accepted):
         raise _mismatch(value, spec.type.__name__, place)
     number: int | float | decimal.Decimal = spec.type(value)
-    if isinstance(number, float | decimal.Decimal) and not math.isfinite(number):
+    if not is_finite(number):
         return None
     if not _fits(number, data_type):
         raise DefinitionError(f"{place}: default {value} does not fit into {data_type}; change the default or the type")

@@ -25,11 +25,18 @@ def boolean_literal(value: bool) -> str:  # noqa: FBT001 - the value is the subj
     return "TRUE" if value else "FALSE"
 
 
+def is_finite(value: int | float | Decimal) -> bool:
+    """:returns: False for infinity and for what is not a number."""
+    if isinstance(value, Decimal):
+        return value.is_finite()  # math.isfinite would take one that is too large for a float for infinite
+    return math.isfinite(value) if isinstance(value, float) else True
+
+
 def number_literal(value: int | float | Decimal) -> str:
     """
     :returns: Number as SQL reads it: `42`, `-1.50`, `1e+20`.
     :raises ValueError: if the number is infinite or not a number, for which ANSI has no literal.
     """
-    if isinstance(value, float | Decimal) and not math.isfinite(value):
+    if not is_finite(value):
         raise ValueError(f"numeric literal {value}: not a finite number; leave it out")
     return str(value)
