@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from types import ModuleType
 
@@ -69,6 +69,6 @@ class SyncPolicy:
     :param lock_timeout_s: Seconds to wait for each lock before giving up, so that other sessions do not queue up.
     """
 
-    allow: frozenset[Hazard] = frozenset()
+    allow: Set[Hazard] = frozenset()
     keep: tuple[str, ...] = ()
     lock_timeout_s: float = 5.0
