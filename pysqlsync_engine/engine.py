@@ -12,6 +12,7 @@ from pysqlsync_engine.explorer import Explorer, select_classes
 from pysqlsync_engine.migration.diff import diff
 from pysqlsync_engine.migration.order import order
 from pysqlsync_engine.migration.plan import Plan, fingerprint, make_plan
+from pysqlsync_engine.model.data_types import SqlType
 from pysqlsync_engine.model.object_types import Catalog, Table
 from pysqlsync_engine.options import GeneratorOptions
 from pysqlsync_engine.parameters import ConnectionParameters
@@ -110,6 +111,10 @@ class Engine:
             dialect=self._dialect,
             capabilities=self._dialect.offline,
         )
+
+    def spell_type(self, data_type: SqlType) -> str:
+        """:returns: The type as SQL of this dialect has it: `character varying(255)`."""
+        return self._dialect.writer(self._dialect.offline).data_type(data_type)
 
     def get_table(self, cls: type, options: GeneratorOptions | None = None) -> Table:
         """:returns: The table that the data-class describes; needs no server."""

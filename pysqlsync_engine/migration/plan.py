@@ -20,6 +20,7 @@ from pysqlsync_engine.migration.operations import (
     touches,
 )
 from pysqlsync_engine.migration.summary import one_line
+from pysqlsync_engine.model.data_types import SqlType
 from pysqlsync_engine.model.id_types import QualifiedId
 from pysqlsync_engine.model.object_types import Catalog
 from pysqlsync_engine.options import Hazard, SyncPolicy
@@ -53,6 +54,10 @@ class Writer(Protocol):
         :returns: The step that performs the operation.
         :raises UnsupportedError: if the dialect cannot.
         """
+        ...
+
+    def data_type(self, data_type: SqlType) -> str:
+        """:returns: The type as the dialect spells it."""
         ...
 
 
