@@ -138,7 +138,10 @@ class EmbeddedPostgreSQL:
         with self._guard:
             if self._lease is None:
                 return False
-            directory = open_directory(self._path)
+            directory = find_directory(self._path)
+            if directory is None:  # somebody has removed it
+                self._give_up_lease()
+                return False
             with exclusive(directory.lock, timeout_s=LOCK_TIMEOUT_S):
                 self._give_up_lease()
                 if is_leased(directory.lease) or directory.keep.exists():
