@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
@@ -55,13 +55,13 @@ class Session(Protocol):
         """
         ...
 
-    async def copy(self, table: QualifiedId, columns: Sequence[str], batches: AsyncIterator[Batch]) -> int:
+    async def copy(self, table: QualifiedId, columns: Sequence[str], batches: AsyncIterator[Iterable[Row]]) -> int:
         """
         Stream rows into a table by the fastest means that the driver has for typed values.
 
         :param table: Where to; need not have a namespace (a temporary table).
         :param columns: Names of the columns, in the order of the values of a row.
-        :param batches: Rows whose values the driver can send as they are.
+        :param batches: Rows whose values the driver can send as they are; each batch is iterated once.
         :returns: Number of rows sent.
         :raises StatementError: if the driver or the server refuses a value.
         """

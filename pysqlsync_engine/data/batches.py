@@ -46,8 +46,17 @@ def object_rows(objects: Iterable[Any] | AsyncIterable[Any], names: Sequence[str
     """
     get_row = _row_getter(names)
     if isinstance(objects, AsyncIterable):
-        return _gather_async(get_row(item) async for item in objects)
+        return _gather_async(_map_async(get_row, objects))
     return _gather(map(get_row, objects))
+
+
+async def _map_async(get_row: Callable[[Any], Row], objects: AsyncIterable[Any]) -> AsyncGenerator[Row]:
+    try:
+        async for item in objects:
+            yield get_row(item)
+    finally:
+        if isinstance(objects, AsyncGenerator):
+            await objects.aclose()
 
 
 def _row_getter(names: Sequence[str]) -> Callable[[Any], Row]:

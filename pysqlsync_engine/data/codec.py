@@ -7,13 +7,13 @@ import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pysqlsync_engine.data.hooks import UNCHANGED, Hook
-from pysqlsync_engine.session import Batch, Row
+from pysqlsync_engine.data.hooks import UNCHANGED, Detour, Hook
+from pysqlsync_engine.session import Batch
 
-BatchEncoder = Callable[[Batch], list[Row]]
+BatchEncoder = Callable[[Batch], Batch]
 """Encodes the rows of a batch for the driver."""
 
-NumberedEncoder = Callable[[Batch, int], list[Row]]
+NumberedEncoder = Callable[[Batch, int], Batch]
 """Encodes the rows of a batch for the driver, each preceded by its number, counted from the second argument."""
 
 MAX_SHOWN_CHARACTERS = 60
@@ -118,6 +118,8 @@ def find_bad_cell(batch: Batch, hooks: Sequence[Hook | None]) -> BadCell | None:
                 continue
             try:
                 hook.encode(value)
+            except Detour:
+                continue
             except Exception as error:  # noqa: BLE001 - a value may be of any class, which may raise anything
                 return BadCell(index, field, str(error) or type(error).__name__, value)
     return None

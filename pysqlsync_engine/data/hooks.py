@@ -28,6 +28,10 @@ MAX_FRACTION_DIGITS = 16_383
 Temporal = TypeVar("Temporal", datetime, time)
 
 
+class Detour(Exception):  # noqa: N818 - a signal between a hook and its loader
+    """Raised by a hook for a value that can be stored, but has to be sent in another way."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hook:
     """

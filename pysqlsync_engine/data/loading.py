@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import enum
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Protocol
 
 from pysqlsync_engine.data.batches import bounded
 from pysqlsync_engine.data.codec import (
-    BadCell,
+    NumberedEncoder,
     check_width,
     compile_encoder,
     compile_numbered_encoder,
@@ -20,9 +21,12 @@ from pysqlsync_engine.data.codec import (
 )
 from pysqlsync_engine.data.hooks import Hook
 from pysqlsync_engine.data.sources import Batches, Fields
-from pysqlsync_engine.errors import LoadError, RowError, StatementError
+from pysqlsync_engine.errors import EngineError, RowError, StatementError
 from pysqlsync_engine.model.object_types import Column, Table
-from pysqlsync_engine.session import Batch, Session
+from pysqlsync_engine.session import Batch, Row, Session
+
+ENCODED_ROWS = 256
+"""Rows that are encoded at once: few enough to still be in the processor's cache when the driver reads them."""
 
 
 class LoadMode(enum.Enum):
@@ -98,7 +102,7 @@ class RowStore(Protocol):
         """True if `store` expects rows that start with their number in the stream, from 1."""
         ...
 
-    async def store(self, session: Session, batches: AsyncIterator[Batch]) -> int:
+    async def store(self, session: Session, batches: AsyncIterator[EncodedBatch]) -> int:
         """
         Store the encoded rows, inside the current transaction.
 
@@ -149,7 +153,7 @@ async def load(
         # before the transaction, so that it is not idle while a slow source prepares its first row
         first = await anext(source, None)
         started = time.monotonic()
-        affected = 0 if first is None else await _send(session, store, stream, _chain(first, source))
+        affected = 0 if first is None else await _send(session, store, stream, _joined(first, source))
     return LoadReport(
         table=table.name.display,
         mode=mode,
@@ -165,13 +169,13 @@ async def _send(session: Session, store: RowStore, stream: _Stream, source: Asyn
         try:
             return await store.store(session, encoded)
         except StatementError as error:
-            # the driver refuses a value with less to say than the hook of its column
-            if error.sqlstate is None and (refusal := stream.find_bad_row()) is not None:
-                raise refusal from (None if stream.target.redact_values else error)
-            raise
+            if error.sqlstate is not None:
+                raise
+            # a hook or the driver refused a value; the hooks know best which one and why
+            raise stream.find_bad_row(error) from (None if stream.target.redact_values else error)
 
 
-async def _chain(first: Batch, rest: AsyncIterator[Batch]) -> AsyncGenerator[Batch]:
+async def _joined(first: Batch, rest: AsyncIterator[Batch]) -> AsyncGenerator[Batch]:
     yield first
     async for batch in rest:
         yield batch
@@ -200,8 +204,34 @@ def choose_target(table: Table, fields: Fields, mode: LoadMode, *, redact_values
     return LoadTarget(table, columns, fields.types, mode, redact_values)
 
 
+class EncodedBatch:
+    """
+    Rows as the driver takes them, encoded while they are sent, so that client and server work at the same time.
+
+    Iterating raises whatever a hook raises; it may be done again.
+    """
+
+    def __init__(self, rows: Batch, encode: NumberedEncoder, first: int) -> None:
+        self._rows = rows
+        self._encode = encode
+        self._first = first
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Row]:
+        return chain.from_iterable(map(self._encode_from, range(0, len(self._rows), ENCODED_ROWS)))
+
+    def recoded(self, encode: NumberedEncoder) -> EncodedBatch:
+        """:returns: The same rows, encoded in another way."""
+        return EncodedBatch(self._rows, encode, self._first)
+
+    def _encode_from(self, start: int) -> Batch:
+        return self._encode(self._rows[start : start + ENCODED_ROWS], self._first + start)
+
+
 class _Stream:
-    """The rows on their way: encodes them, counts them, and knows the batch that is being sent."""
+    """The rows on their way: counts them, and knows the batch that is being sent."""
 
     def __init__(self, target: LoadTarget, hooks: Sequence[Hook | None], *, numbered: bool) -> None:
         self.target = target
@@ -209,45 +239,27 @@ class _Stream:
         self.batches = 0
         self._hooks = hooks
         self._batch: Batch = ()
-        self._encode_batch = _numbered(hooks) if numbered else _plain(hooks)
+        self._encode = compile_numbered_encoder(hooks) if numbered else _plain(hooks)
 
-    async def encode(self, source: AsyncIterator[Batch]) -> AsyncGenerator[Batch]:
+    async def encode(self, source: AsyncIterator[Batch]) -> AsyncGenerator[EncodedBatch]:
         async for batch in source:
             self._batch = batch
-            try:
-                encoded = self._encode_batch(batch, self.rows + 1)
-            except Exception as error:  # noqa: BLE001 - a value may be of any class, which may raise anything
-                raise self._refusal(error) from (None if self.target.redact_values else error)
-            # counted before it is sent: `find_bad_row` counts back
+            first = self.rows + 1
             self.rows += len(batch)
             self.batches += 1
-            yield encoded
+            yield EncodedBatch(batch, self._encode, first)
 
-    def find_bad_row(self) -> RowError | None:
-        """:returns: What is wrong with the batch that is being sent; `None` if its values are fine."""
+    def find_bad_row(self, error: StatementError) -> EngineError:
+        """:returns: What is wrong with the batch that is being sent; the same error if its values are fine."""
         cell = find_bad_cell(self._batch, self._hooks)
-        return None if cell is None else self._bad_row(cell, self.rows - len(self._batch))
-
-    def _refusal(self, error: Exception) -> LoadError:
-        cell = find_bad_cell(self._batch, self._hooks)
-        if cell is not None:
-            return self._bad_row(cell, self.rows)
-        reason = type(error).__name__ if self.target.redact_values else f"{type(error).__name__}: {error}"
-        return LoadError(
-            f"{self.target.table.name.display}: rows {self.rows + 1} to {self.rows + len(self._batch)}"
-            f" cannot be encoded: {reason}"
-        )
-
-    def _bad_row(self, cell: BadCell, before: int) -> RowError:
+        if cell is None:
+            return error
         column = None if cell.field is None else self.target.columns[cell.field].name.name
-        return self.target.row_error(column, before + cell.index + 1, cell.reason, shorten(cell.value))
+        number = self.rows - len(self._batch) + cell.index + 1
+        return self.target.row_error(column, number, cell.reason, shorten(cell.value))
 
 
-def _numbered(hooks: Sequence[Hook | None]) -> Callable[[Batch, int], Batch]:
-    return compile_numbered_encoder(hooks)
-
-
-def _plain(hooks: Sequence[Hook | None]) -> Callable[[Batch, int], Batch]:
+def _plain(hooks: Sequence[Hook | None]) -> NumberedEncoder:
     encode = compile_encoder(hooks)
     width = len(hooks)
 

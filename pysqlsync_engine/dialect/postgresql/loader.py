@@ -9,14 +9,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from uuid import uuid4
 
 from pysqlsync_engine.capabilities import Capabilities
-from pysqlsync_engine.data.codec import shorten
-from pysqlsync_engine.data.hooks import Hook
-from pysqlsync_engine.data.loading import LoadMode, LoadTarget, RowStore
-from pysqlsync_engine.dialect.postgresql.transfer import LimitWatch, Transfer, make_transfer
+from pysqlsync_engine.data.codec import compile_numbered_encoder, shorten
+from pysqlsync_engine.data.hooks import Detour, Hook
+from pysqlsync_engine.data.loading import EncodedBatch, LoadMode, LoadTarget, RowStore
+from pysqlsync_engine.dialect.postgresql.transfer import Transfer, make_transfer, watch_limits
 from pysqlsync_engine.errors import RowError, StatementError
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 from pysqlsync_engine.model.object_types import ForeignKeyConstraint, IdentityMode, UniqueConstraint
-from pysqlsync_engine.session import Batch, Session
+from pysqlsync_engine.session import Session
 
 INTEGRITY_VIOLATION = "23"
 """Class of SQLSTATE whose messages name constraints and columns but no values."""
@@ -47,46 +47,46 @@ class PostgreSQLLoader:
 
 
 class _DirectStore:
-    """Copies rows into the table itself; from a batch on that COPY cannot take, by way of a staging table."""
+    """Copies rows into the table itself; from the first batch on that COPY cannot send, by way of a staging table."""
 
     is_numbered = False
 
     def __init__(self, staging: _Staging) -> None:
         self._staging = staging
-        self._watch = LimitWatch()
-        self._held: Batch | None = None
         self.hooks: Sequence[Hook | None] = [
-            transfer.hook if transfer.limits is None else self._watch.over(transfer.hook)
-            for transfer in staging.transfers
+            transfer.hook if transfer.limits is None else watch_limits(transfer.hook) for transfer in staging.transfers
         ]
 
-    async def store(self, session: Session, batches: AsyncIterator[Batch]) -> int:
+    async def store(self, session: Session, batches: AsyncIterator[EncodedBatch]) -> int:
         target = self._staging.target
         names = [column.name.name for column in target.columns]
-        try:
-            sent = await session.copy(target.table.name, names, self._until_limit(batches))
-        except StatementError as error:
-            raise _explain(target, error) from _cause(target, error)
-        if self._held is not None:
-            rest = _number(self._held, batches, sent)
-            return sent + await _StagedStore(self._staging).store(session, rest)
+        sent = 0
+        async for batch in batches:
+            try:
+                async with session.transaction():
+                    sent += await session.copy(target.table.name, names, _only(batch))
+            except Detour:
+                staged = _StagedStore(self._staging)
+                return sent + await staged.store(session, _again(batch, batches, staged.hooks))
+            except StatementError as error:
+                error.row = None if error.row is None else sent + error.row
+                raise _explain(target, error) from _cause(target, error)
         await _advance_identity(session, target)
         return sent
 
-    async def _until_limit(self, batches: AsyncIterator[Batch]) -> AsyncGenerator[Batch]:
-        async for batch in batches:
-            if self._watch.has_seen:
-                self._held = batch
-                return
-            yield batch
+
+async def _only(batch: EncodedBatch) -> AsyncGenerator[EncodedBatch]:
+    yield batch
 
 
-async def _number(held: Batch, rest: AsyncIterator[Batch], sent: int) -> AsyncGenerator[Batch]:
-    yield [(number, *row) for number, row in enumerate(held, sent + 1)]
-    sent += len(held)
+async def _again(
+    first: EncodedBatch, rest: AsyncIterator[EncodedBatch], hooks: Sequence[Hook | None]
+) -> AsyncGenerator[EncodedBatch]:
+    """:returns: The batches from here on, numbered and encoded by other hooks."""
+    encode = compile_numbered_encoder(hooks)
+    yield first.recoded(encode)
     async for batch in rest:
-        yield [(number, *row) for number, row in enumerate(batch, sent + 1)]
-        sent += len(batch)
+        yield batch.recoded(encode)
 
 
 class _StagedStore:
@@ -98,7 +98,7 @@ class _StagedStore:
         self._staging = staging
         self.hooks: Sequence[Hook | None] = [transfer.hook for transfer in staging.transfers]
 
-    async def store(self, session: Session, batches: AsyncIterator[Batch]) -> int:
+    async def store(self, session: Session, batches: AsyncIterator[EncodedBatch]) -> int:
         staging = self._staging
         target = staging.target
         await session.execute(staging.create())
@@ -273,6 +273,10 @@ async def _locate(session: Session, staging: _Staging, error: StatementError) ->
     await session.execute(
         f"CREATE TEMPORARY TABLE {winners} ON COMMIT DROP AS SELECT{last} * FROM {staging.name}{order}"
     )
+    missing = await _find_missing(session, staging, error, winners)
+    if missing is not None:
+        error.row, value = missing
+        return _explain(target, error, value)
     ((good, bad),) = await session.fetch(f"SELECT 0, max({staging.number}) FROM {winners}")
     while bad - good > 1:
         middle = (good + bad) // 2
@@ -293,6 +297,29 @@ async def _locate(session: Session, staging: _Staging, error: StatementError) ->
             f"SELECT {LocalId(column)}::text FROM {winners} WHERE {staging.number} = {bad:d}"
         )
     return _explain(target, error, value)
+
+
+async def _find_missing(
+    session: Session, staging: _Staging, error: StatementError, winners: QualifiedId
+) -> tuple[int, str] | None:
+    """:returns: Number and value of the first row that refers to a row which neither exists nor is in the stream."""
+    target, table = staging.target, staging.target.table
+    named = {column.name for column in target.columns}
+    for key in table.foreign_keys:
+        if target.mode is LoadMode.DELETE or key.name.name != error.constraint or not named.issuperset(key.columns):
+            continue
+        pairs = list(zip(key.columns, key.referenced_columns, strict=True))
+        matches = " AND ".join(f"o.{other} = q.{own}" for own, other in pairs)
+        present = f"EXISTS (SELECT FROM {key.referenced_table} o WHERE {matches})"
+        if key.referenced_table == table.name and named.issuperset(key.referenced_columns):
+            present += f" OR EXISTS (SELECT FROM ({staging.rows(str(winners))}) o WHERE {matches})"
+        value = ", ".join(f"q.{own}" for own, _ in pairs)
+        rows = await session.fetch(
+            f"SELECT q.{staging.number}, concat_ws(', ', {value}) FROM ({staging.rows(str(winners))}) q"
+            f" WHERE num_nulls({value}) = 0 AND NOT ({present}) ORDER BY 1 LIMIT 1"
+        )
+        return next(((number, text) for number, text in rows), None)
+    return None
 
 
 def _column(target: LoadTarget, error: StatementError) -> str | None:

@@ -7,7 +7,7 @@ import hashlib
 import math
 import re
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -16,7 +16,7 @@ from pysqlsync_engine.dialect.postgresql.capabilities import capabilities_of
 from pysqlsync_engine.errors import ConnectError, DialectError, LockTimeoutError, StatementError
 from pysqlsync_engine.model.id_types import QualifiedId
 from pysqlsync_engine.parameters import ConnectionParameters, SSLMode
-from pysqlsync_engine.session import Batch, Row
+from pysqlsync_engine.session import Row
 
 try:
     import asyncpg  # pyright: ignore[reportMissingTypeStubs]
@@ -118,19 +118,18 @@ class PostgreSQLSession:
                 sqlstate=error.sqlstate,
             ) from error
 
-    async def copy(self, table: QualifiedId, columns: Sequence[str], batches: AsyncIterator[Batch]) -> int:
+    async def copy(self, table: QualifiedId, columns: Sequence[str], batches: AsyncIterator[Iterable[Row]]) -> int:
         sent = 0
         async for batch in batches:
             # one COPY per batch, so that a refused row is known before the next batch is asked for
-            await self._copy_batch(table, columns, batch, sent)
-            sent += len(batch)
+            sent += await self._copy_batch(table, columns, batch, sent)
         return sent
 
-    async def _copy_batch(self, table: QualifiedId, columns: Sequence[str], batch: Batch, sent: int) -> None:
+    async def _copy_batch(self, table: QualifiedId, columns: Sequence[str], batch: Iterable[Row], sent: int) -> int:
         statement = f"COPY {table}"
         try:
             with _translated(statement):
-                await self._connection.copy_records_to_table(
+                tag: str = await self._connection.copy_records_to_table(
                     table.name, schema_name=table.namespace, columns=list(columns), records=batch
                 )
         except StatementError as error:
@@ -140,6 +139,7 @@ class PostgreSQLSession:
             raise
         except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
             raise StatementError(f"a value cannot be sent: {error}", statement=statement) from error
+        return _affected(tag)
 
 
 class PostgreSQLPool:
@@ -308,7 +308,15 @@ def _translated(statement: str) -> Generator[None]:
             "no answer within command_timeout_s; the statement was cancelled", statement=statement
         ) from error
     except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
-        raise StatementError(str(error) or type(error).__name__, statement=statement) from error
+        raise StatementError(_lost_or(error), statement=statement) from error
+
+
+def _lost_or(error: Exception) -> str:
+    """:returns: Message for an error that does not come from the server: most often the connection is gone."""
+    text = str(error) or type(error).__name__
+    if isinstance(error, OSError) or "closed" in text or "released" in text:
+        return f"the connection to the server was lost ({text}); connect again and repeat"
+    return text
 
 
 def _field(error: Any, name: str) -> str | None:

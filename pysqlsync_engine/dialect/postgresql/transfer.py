@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from pysqlsync_engine.data.fitting import choose_hook, is_class, label_hook, simple_hook
-from pysqlsync_engine.data.hooks import Hook, text_hook
+from pysqlsync_engine.data.hooks import Detour, Hook, text_hook
 from pysqlsync_engine.data.loading import LoadTarget
 from pysqlsync_engine.model.annotations import unwrap
 from pysqlsync_engine.model.data_types import SqlDate, SqlOpaque, SqlTimestamp, SqlType
@@ -88,23 +88,18 @@ def _finite_hook(data_type: SqlType) -> Hook:
     return Hook(encode)
 
 
-class LimitWatch:
-    """Notes when a value passes that only the staging table can take."""
+def watch_limits(hook: Hook | None) -> Hook | None:
+    """:returns: A hook that does the same, but raises `Detour` for the first and last date and time of Python."""
+    if hook is None:
+        return None
+    inner = hook.encode
 
-    def __init__(self) -> None:
-        self.has_seen = False
+    def encode(value: Any) -> Any:
+        encoded = inner(value)
+        if _is_limit(encoded):
+            raise Detour
+        return encoded
 
-    def over(self, hook: Hook | None) -> Hook | None:
-        """:returns: A hook that does the same, and notes the first and last date and time of Python."""
-        if hook is None:
-            return None
-        inner = hook.encode
-
-        def encode(value: Any) -> Any:
-            encoded = inner(value)
-            self.has_seen = self.has_seen or _is_limit(encoded)
-            return encoded
-
-        # years 1 and 9999 are rare enough to call the function
-        expression = hook.expression.replace(" else {encode}({v})", " and 1 < {v}.year < 9999 else {encode}({v})")
-        return Hook(encode, expression, hook.names)
+    # years 1 and 9999 are rare enough to call the function
+    expression = hook.expression.replace(" else {encode}({v})", " and 1 < {v}.year < 9999 else {encode}({v})")
+    return Hook(encode, expression, hook.names)
