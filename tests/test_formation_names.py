@@ -14,24 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strong_typing.auxiliary import Alias
 
-from pysqlsync_engine.capabilities import Capabilities, ServerVersion
 from pysqlsync_engine.errors import DefinitionError
 from pysqlsync_engine.formation.catalog import form_catalog, table_name
 from pysqlsync_engine.formation.names import constraint_name
 from pysqlsync_engine.model.id_types import QualifiedId
 from pysqlsync_engine.model.key_types import PrimaryKey, Unique
 from pysqlsync_engine.model.object_types import Catalog
-from pysqlsync_engine.options import EnumMode, GeneratorOptions
-
-CAPABILITIES = Capabilities(
-    version=ServerVersion("PostgreSQL", 15),
-    default_namespace="public",
-    max_identifier_bytes=63,
-    enum_modes=(EnumMode.TYPE, EnumMode.CHECK, EnumMode.RELATION),
-    transactional_ddl=True,
-    composite_types=True,
-    arrays=True,
-)
+from pysqlsync_engine.options import GeneratorOptions
+from tests.formation_samples import CAPABILITIES
 
 
 @pytest.fixture
@@ -196,6 +186,7 @@ def test_shortened_names_differ_where_only_the_parts_do() -> None:
     assert first != second
 
 
+@settings(deadline=None)
 @given(
     parts=st.lists(st.text(st.characters(codec="utf-8"), min_size=1), min_size=1, max_size=3), limit=st.integers(16, 64)
 )

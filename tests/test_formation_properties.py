@@ -14,20 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strong_typing.auxiliary import MaxLength, Precision, float32, int8, int32, uint16
 
-from pysqlsync_engine.capabilities import Capabilities, ServerVersion
 from pysqlsync_engine.formation.catalog import form_catalog
 from pysqlsync_engine.model.key_types import Identity, NotEnforced, PrimaryKey, Unique
 from pysqlsync_engine.options import EnumMode, GeneratorOptions
-
-CAPABILITIES = Capabilities(
-    version=ServerVersion("PostgreSQL", 15),
-    default_namespace="public",
-    max_identifier_bytes=63,
-    enum_modes=(EnumMode.TYPE, EnumMode.CHECK, EnumMode.RELATION),
-    transactional_ddl=True,
-    composite_types=True,
-    arrays=True,
-)
+from tests.formation_samples import CAPABILITIES
 
 
 class Color(enum.Enum):
