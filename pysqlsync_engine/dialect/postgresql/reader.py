@@ -228,7 +228,10 @@ class PostgreSQLReader:
             members=tuple(_member(row) for row in columns if row[2] and QualifiedId(row[0], row[1]) in structs),
             lookups=tuple(table for table in found if table in tables),
             lookup_labels=tuple(_lookup_label(row, found) for row in labels),
-            unmanaged=tuple(sorted({*_unmanaged(relations, columns, constraints, types, tables), *_listed(others)})),
+            unmanaged=(
+                *_unmanaged(relations, columns, constraints, types, tables),
+                *(f"{kind} {namespace}.{name}" for kind, namespace, name in others),
+            ),
         )
 
 
@@ -308,7 +311,7 @@ def _constraint(row: Row) -> ConstraintRow:
 def _make_constraint(row: Row, name: LocalId, table: QualifiedId) -> Constraint:
     if row[3] == "c":
         return CheckConstraint(name, strip_parentheses(_present(row[5], table, name)))
-    columns = _local_ids(_present(row[4], table, name))
+    columns = tuple(map(LocalId, _present(row[4], table, name)))
     if row[3] == "p":
         return PrimaryKeyConstraint(name, columns)
     if row[3] == "u":
@@ -317,7 +320,7 @@ def _make_constraint(row: Row, name: LocalId, table: QualifiedId) -> Constraint:
         name,
         columns,
         QualifiedId(_present(row[6], table, name), _present(row[7], table, name)),
-        _local_ids(_present(row[8], table, name)),
+        tuple(map(LocalId, _present(row[8], table, name))),
         on_delete=_ACTIONS[row[9]],
         on_update=_ACTIONS[row[10]],
     )
@@ -330,10 +333,6 @@ def _present(value: Any, table: QualifiedId, name: LocalId) -> Any:
             f"constraint {name.name} of table {table.display}: was changed while the schema was read; try again"
         )
     return value
-
-
-def _local_ids(names: Iterable[str]) -> tuple[LocalId, ...]:
-    return tuple(map(LocalId, names))
 
 
 def _enum_labels(row: Row) -> Iterator[LabelRow]:
@@ -399,7 +398,3 @@ def _unmanaged_constraint(row: Row) -> Iterator[str]:
     if row[3] == "x":
         yield f"exclusion {display}"
     yield from (f"{trait} {display}" for trait in row[11])
-
-
-def _listed(others: Iterable[Row]) -> Iterator[str]:
-    return (f"{kind} {namespace}.{name}" for kind, namespace, name in others)
