@@ -165,7 +165,9 @@ def code_reference(cls: type) -> dg.CodeReferencesMetadataValue | None:
 
 
 def sql_markdown(text: str) -> str:
-    """:returns: SQL as a fenced block; the fence is longer than any run of backticks in the text."""
+    """:returns: SQL as a fenced block, cut if it is very long; the fence is longer than any run of backticks in it."""
+    if len(text) > MAX_PLAN_CHARACTERS:
+        text = f"{text[:MAX_PLAN_CHARACTERS]}\n-- cut here: {len(text) - MAX_PLAN_CHARACTERS} more characters"
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}sql\n{text.rstrip()}\n{fence}"
@@ -180,10 +182,7 @@ def plan_markdown(plan: Plan) -> str:
     hazards = [
         f"- **{step.summary}**: {hazard_text(plan, index)}" for index, step in enumerate(plan.steps) if step.hazards
     ]
-    text = str(plan)
-    if len(text) > MAX_PLAN_CHARACTERS:
-        text = f"{text[:MAX_PLAN_CHARACTERS]}\n-- cut here: {len(text) - MAX_PLAN_CHARACTERS} more characters"
-    return "\n".join([heading, "", *hazards, "", sql_markdown(text)])
+    return "\n".join([heading, "", *hazards, "", sql_markdown(str(plan))])
 
 
 def hazard_text(plan: Plan, index: int) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from pysqlsync_dagster.metadata import plan_hazards, plan_markdown, used_types
+from pysqlsync_dagster.metadata import plan_hazards, plan_markdown, sql_markdown, used_types
 from pysqlsync_dagster.resources import DatabaseResource
 from pysqlsync_dagster.translator import TableModule, group_name
 from pysqlsync_engine.base import ConnectionContext, Explorer, Hazard, Plan, SyncPolicy, touches
@@ -177,6 +177,7 @@ def build_schema_asset(
                 group_name=group_name(key.path[0] if len(key.path) > 1 else None),
                 kinds={tables.dialect, "schema"},
                 owners=tables.owners,
+                metadata={"definition": dg.MetadataValue.md(sql_markdown(tables.script()))},
             )
         ],
         check_specs=[

@@ -66,6 +66,10 @@ class TableModule:
         """Name of the module, for people."""
         return self.module.__name__
 
+    def script(self) -> str:
+        """:returns: SQL that creates all tables in an empty database."""
+        return get_dialect(self.dialect).create_generator(self.options).create(tables=self.classes)
+
     def tables(self) -> tuple[DescribedTable, ...]:
         """
         :returns: The table of each class, in order of definition.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
 
 from strong_typing.auxiliary import MaxLength, Precision
 
 from pysqlsync_engine.model.key_types import NotEnforced, PrimaryKey, Unique
+from pysqlsync_engine.model.type_markers import AwareDatetime
 
 
 class OrderState(enum.Enum):
@@ -51,6 +51,6 @@ class Order:
     id: PrimaryKey[int]
     customer: Customer
     recommended_by: NotEnforced[Customer] | None
-    ordered_at: datetime
+    ordered_at: AwareDatetime
     state: OrderState
     total: Annotated[Decimal, Precision(10, 2)]

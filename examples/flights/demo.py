@@ -220,7 +220,9 @@ def conclude(
 
 def main() -> int:
     """:returns: Exit status of the command line."""
-    parser = argparse.ArgumentParser(prog="python -m examples.flights.demo", description="Load flights through Dagster.")
+    parser = argparse.ArgumentParser(
+        prog="python -m examples.flights.demo", description="Load flights through Dagster."
+    )
     parser.add_argument(
         "--days", type=int, default=31, help="days of 2013 to load, from 1 January (default: %(default)s)"
     )

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import socket
+import subprocess
 import sys
 
+from examples.flights.definitions import database
 from examples.flights.home import PROJECT, prepare_home
+from pysqlsync_engine.errors import EngineError
 
 HOST = "127.0.0.1"
 FIRST_PORT = 3000
@@ -35,18 +39,32 @@ def command(port: int) -> list[str]:
     return [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-h", HOST, "-p", str(port)]
 
 
-def main() -> None:
-    """Print where the pages are, and become the server."""
-    parser = argparse.ArgumentParser(prog="python -m examples.flights.ui", description=__doc__)
+def main() -> int:
+    """
+    Print where the pages are, and serve them until interrupted; the database server stays up as long.
+
+    :returns: Exit status.
+    """
+    parser = argparse.ArgumentParser(prog="python -m examples.flights.ui", description="Serve Dagster's web pages.")
     parser.add_argument("--port", type=int, default=FIRST_PORT, help="port to try first (default: %(default)s)")
     arguments = parser.parse_args()
-    home = prepare_home()
-    port = free_port(arguments.port)
-    print(f"lineage: http://{HOST}:{port}/asset-groups", flush=True)
+    try:
+        home = prepare_home()
+        port = free_port(arguments.port)
+        resource = database()
+        resource.server.start(resource.database)
+    except (EngineError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"lineage:  http://{HOST}:{port}/asset-groups", flush=True)
     print(f"instance: {home}; stop with Ctrl-C", flush=True)
-    os.chdir(PROJECT)
-    os.execv(sys.executable, command(port))  # noqa: S606 (our own interpreter, no shell)
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore:Function `dev_command` is superseded"}
+    pages = subprocess.Popen(command(port), cwd=PROJECT, env=environment)  # noqa: S603 (our own interpreter, no shell)
+    # Ctrl-C reaches the whole group of processes; to be ended alone, we pass it on
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: pages.terminate())
+    return pages.wait()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
