@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, make_dataclass, replace
+from dataclasses import dataclass, make_dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
@@ -40,20 +40,21 @@ ANEW = ("DROP SCHEMA public CASCADE", "CREATE SCHEMA public", "CREATE TABLE cana
 EVERYTHING = SyncPolicy(allow=frozenset(Hazard), keep=("public.canary",))
 
 
-def entity(name: str, /, _doc: str | None = None, **annotations: Any) -> type:
+def entity(name: str, doc: str | None = None, /, **annotations: Any) -> type:
     """:returns: A data-class; a default is given as `(annotation, default)`."""
-    fields = [
-        (key, *value) if isinstance(value, tuple) else (key, value)  # type: ignore[misc]
-        for key, value in annotations.items()
+    fields: list[Any] = [
+        (key, *annotation) if isinstance(annotation, tuple) else (key, annotation)
+        for key, annotation in annotations.items()
     ]
     cls = make_dataclass(name, fields, kw_only=True)
-    cls.__doc__ = _doc
+    cls.__doc__ = doc
     return cls
 
 
 def labels(name: str, *values: str) -> type[enum.Enum]:
     """:returns: An enumeration whose members have these values."""
-    return enum.Enum(name, {f"member_{number}": value for number, value in enumerate(values)})
+    cls: Any = enum.Enum(name, {f"member_{number}": value for number, value in enumerate(values)})
+    return cls
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Case:
     hazards: frozenset[Hazard] | set[Hazard] = frozenset()
     mode: EnumMode | None = None
     rows: Sequence[str] = ()
-    checks: Sequence[tuple[str, list[tuple[Any, ...]]]] = field(default_factory=list)
+    checks: Sequence[tuple[str, list[tuple[Any, ...]]]] = ()
 
 
 KEY = PrimaryKey[int]
@@ -91,6 +92,7 @@ OWNER_BY_TEXT = entity("owner", id=PrimaryKey[str])
 RED, GREEN = labels("color", "red"), labels("color", "red", "green")
 TRAFFIC = labels("color", "red", "amber", "green")
 GREEN_FIRST = labels("color", "green", "red")
+FORMER = labels("former_color", "green", "red", "sepia")
 
 CASES = [
     Case("nothing to do", [ITEM], [ITEM]),
@@ -181,6 +183,21 @@ CASES = [
     ),
     Case("column refuses null", [item(name=str | None)], [item(name=str)], {MAY_FAIL_ON_DATA}),
     Case("column permits null", [item(name=str)], [item(name=str | None)]),
+    Case(
+        "value of no related type",
+        [item(code=UUID | None)],
+        [item(code=int | None)],
+        {REWRITES_TABLE, NARROWS_TYPE, MAY_FAIL_ON_DATA},
+        rows=["INSERT INTO item VALUES (1, NULL)"],
+    ),
+    Case(
+        "enum becomes another",
+        [item(color=(GREEN, GREEN("red")))],
+        [item(color=(FORMER, FORMER("red")))],
+        {REWRITES_TABLE, NARROWS_TYPE, MAY_FAIL_ON_DATA, DROPS_OBJECT},
+        rows=["INSERT INTO item VALUES (1, 'green')"],
+        checks=[("SELECT color::text FROM item", [("green",)])],
+    ),
     Case("default is set", [item(name=str)], [item(name=(str, "a\\b"))]),
     Case("default changes", [item(name=(str, "a"))], [item(name=(str, "b"))]),
     Case("default goes", [item(name=(str, "a"))], [item(name=str)]),

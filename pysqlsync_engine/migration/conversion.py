@@ -7,10 +7,11 @@ of the servers we know. A pair that no rule covers is taken to lose something, t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pysqlsync_engine.model.data_types import (
     SqlArray,
+    SqlBoolean,
     SqlCharacter,
     SqlDate,
     SqlDecimal,
@@ -18,6 +19,7 @@ from pysqlsync_engine.model.data_types import (
     SqlInteger,
     SqlInterval,
     SqlJson,
+    SqlOpaque,
     SqlTime,
     SqlTimestamp,
     SqlType,
@@ -37,11 +39,15 @@ _MAX_SECOND_DIGITS = 6
 @dataclass(frozen=True, slots=True)
 class Conversion:
     """
+    What becomes of values.
+
     :param explicit: True if the server does not convert by itself, and must be told how.
+    :param through_text: True if values have no other way than to be printed and parsed.
     """
 
     hazards: frozenset[Hazard]
     explicit: bool = False
+    through_text: bool = False
 
 
 SAFE = Conversion(frozenset())
@@ -60,7 +66,10 @@ PARSES = Conversion(frozenset({Hazard.REWRITES_TABLE, Hazard.MAY_FAIL_ON_DATA}),
 """Text becomes something else, or the statement fails."""
 
 UNKNOWN = Conversion(NARROWS.hazards, explicit=True)
-"""No rule covers the pair."""
+"""No rule covers the pair, but the server may have one."""
+
+REPARSES = Conversion(NARROWS.hazards, explicit=True, through_text=True)
+"""There is no cast between the types."""
 
 
 def convert(source: SqlType, target: SqlType) -> Conversion:
@@ -70,7 +79,7 @@ def convert(source: SqlType, target: SqlType) -> Conversion:
     match source, target:
         case SqlArray(element=before), SqlArray(element=after):
             conversion = convert(before, after)
-            return Conversion(conversion.hazards | {Hazard.REWRITES_TABLE}, conversion.explicit)
+            return replace(conversion, hazards=conversion.hazards | {Hazard.REWRITES_TABLE})
         case SqlCharacter(), SqlCharacter():
             return _character(source, target)
         case _, SqlCharacter():
@@ -83,7 +92,7 @@ def convert(source: SqlType, target: SqlType) -> Conversion:
             # parsed documents forget the order of keys and duplicates, and refuse \u0000
             return NARROWS if target.binary else WIDENS
         case _:
-            return _temporal(source, target)
+            return _other(source, target)
 
 
 def _character(source: SqlCharacter, target: SqlCharacter) -> Conversion:
@@ -128,7 +137,7 @@ def _whole_digits(decimal: SqlDecimal) -> float:
     return float("inf") if decimal.precision is None else decimal.precision - (decimal.scale or 0)
 
 
-def _temporal(source: SqlType, target: SqlType) -> Conversion:
+def _other(source: SqlType, target: SqlType) -> Conversion:
     match source, target:
         case (SqlTimestamp(), SqlTimestamp()) | (SqlTime(), SqlTime()):
             if source.with_time_zone != target.with_time_zone:
@@ -141,8 +150,12 @@ def _temporal(source: SqlType, target: SqlType) -> Conversion:
             return WIDENS
         case SqlTimestamp(), SqlDate() | SqlTime():
             return ROUNDS
-        case _:
+        case (SqlBoolean(), SqlInteger(width=4)) | (SqlInteger(width=4), SqlBoolean()):
             return UNKNOWN
+        case (SqlOpaque(), _) | (_, SqlOpaque()):
+            return UNKNOWN
+        case _:
+            return REPARSES
 
 
 def _precision(source: int | None, target: int | None) -> Conversion:

@@ -218,9 +218,12 @@ class PostgreSQLWriter(AnsiWriter):
         A cast is written only where the server needs one: with a cast, text that is too long would be cut silently.
         """
         clause = super().retype(source, target)
-        if convert(source.data_type, target.data_type).explicit:
-            return f"{clause} USING {self.quote(target.name)}::{self.data_type(target.data_type)}"
-        return clause
+        conversion = convert(source.data_type, target.data_type)
+        if not conversion.explicit:
+            return clause
+        text = "text[]" if isinstance(source.data_type, SqlArray) and isinstance(target.data_type, SqlArray) else "text"
+        printed = f"::{text}" if conversion.through_text else ""
+        return f"{clause} USING {self.quote(target.name)}{printed}::{self.data_type(target.data_type)}"
 
     def insert_labels(self, table: Table, labels: tuple[str, ...]) -> str:
         """:returns: A statement that adds those labels that another session has not added meanwhile."""
