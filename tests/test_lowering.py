@@ -62,6 +62,7 @@ from pysqlsync_engine.model.data_types import (
 )
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 from pysqlsync_engine.model.key_types import Identity, NotEnforced, PrimaryKey, Unique
+from pysqlsync_engine.model.literals import boolean_literal, number_literal, quote_literal
 from pysqlsync_engine.model.object_types import (
     Catalog,
     CheckConstraint,
@@ -379,6 +380,58 @@ async def test_every_label_check_is_discovered_as_it_was_lowered(session: Sessio
                 columns.append(Column(column, data_type))
                 checks.append(LabelCheck(LocalId(f"ck_{column.name}"), column, labels))
     lowered = lower(one_table(*columns, constraints=tuple(checks)), session.capabilities)
+    assert await create(session, lowered) == lowered
+
+
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
+NAMES = st.one_of(
+    st.sampled_from(sorted(quoted_words(OFFLINE.version))), TEXT.filter(lambda name: 0 < len(name.encode()) <= 60)
+)
+COLUMNS: st.SearchStrategy[tuple[SqlType, str]] = st.one_of(
+    st.tuples(st.just(SqlBoolean()), st.booleans().map(boolean_literal)),
+    st.tuples(st.just(SqlInteger(8)), st.integers(-(1 << 63), (1 << 63) - 1).map(number_literal)),
+    st.tuples(st.just(SqlInteger(2)), st.integers(-(1 << 15), (1 << 15) - 1).map(number_literal)),
+    st.tuples(
+        st.sampled_from([SqlFloat(4), SqlFloat(8)]),
+        st.floats(allow_nan=False, allow_infinity=False, width=32).map(number_literal),
+    ),
+    st.tuples(st.just(SqlFloat(8)), st.floats(allow_nan=False, allow_infinity=False).map(number_literal)),
+    st.tuples(
+        st.just(SqlDecimal()),
+        st.decimals(-(10**30), 10**30, allow_nan=False, allow_infinity=False, places=9).map(number_literal),
+    ),
+    st.tuples(
+        st.sampled_from([SqlCharacter(), SqlCharacter(50), SqlCharacter(50, fixed=True)]), TEXT.map(quote_literal)
+    ),
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    columns=st.dictionaries(NAMES, COLUMNS, min_size=1, max_size=20),
+    labels=st.lists(TEXT, min_size=1, max_size=5, unique=True),
+    description=TEXT,
+)
+async def test_anything_is_discovered_as_it_was_lowered(
+    session: Session, columns: dict[str, tuple[SqlType, str]], labels: list[str], description: str
+) -> None:
+    await session.execute("DROP SCHEMA IF EXISTS n CASCADE")
+    table = Table(
+        QualifiedId("n", "t"),
+        tuple(
+            Column(LocalId(name), data_type, default=default, description=description)
+            for name, (data_type, default) in columns.items()
+        ),
+        constraints=tuple(
+            LabelCheck(LocalId(name), LocalId(name), tuple(labels))
+            for name, (data_type, _) in sorted(columns.items())
+            if isinstance(data_type, SqlCharacter)
+        ),
+        description=description,
+    )
+    enum_type = EnumType(QualifiedId("n", "e"), tuple(labels), description)
+    catalog = Catalog((Namespace(LocalId("n"), enums=(enum_type,), tables=(table,)),))
+    lowered = lower(catalog, session.capabilities)
     assert await create(session, lowered) == lowered
 
 
