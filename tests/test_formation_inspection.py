@@ -17,6 +17,7 @@ from strong_typing.core import JsonType
 from pysqlsync_engine.data.sources import Fields
 from pysqlsync_engine.errors import DefinitionError
 from pysqlsync_engine.formation.inspection import ClassSpec, FieldSpec, TypeSpec, class_fields, entities, inspect_class
+from pysqlsync_engine.model.annotations import key_annotations, member_annotations
 from pysqlsync_engine.model.key_types import (
     Identity,
     IdentityTag,
@@ -327,3 +328,15 @@ def test_specifications_are_values() -> None:
     assert isinstance(inspect_class(Plane), ClassSpec)
     with pytest.raises(AttributeError):
         inspect_class(Plane).name = "x"  # type: ignore[misc]
+
+
+def test_rows_resolve_names_as_tables_do() -> None:
+    @dataclass
+    class Node:
+        id: PrimaryKey[int]
+        parent: Node | None
+
+    assert key_annotations(Node) == {"id": PrimaryKey[int]}
+    assert member_annotations(Node)["parent"] == Node | None
+    with pytest.raises(DefinitionError, match=r"Forgotten\.extra: type .* names 'OrderedDict'"):
+        member_annotations(Forgotten)

@@ -81,7 +81,7 @@ def data_classes(draw: Callable[[st.SearchStrategy[Any]], Any]) -> list[type]:
         names = draw(
             st.lists(st.from_regex(r"[a-z][a-z_]{0,9}", fullmatch=True), unique_by=lambda n: n.rstrip("_"), max_size=6)
         )
-        fields = [draw(members(f"f{name}", classes)) for name in names]
+        fields = [draw(members(f"x_{name}", classes)) for name in names]
         key = ("id", draw(st.sampled_from(KEYS)))
         classes.append(make_dataclass(f"Class{number}", [key, *fields], kw_only=True, slots=draw(st.booleans())))
     return classes

@@ -1,49 +1,24 @@
-"""Data-classes as plain values; the only file that reads annotations."""
+"""Data-classes as plain values: what their annotations and docstrings say of tables."""
 
 from __future__ import annotations
 
 import dataclasses
-import datetime
-import decimal
 import enum
 import inspect
 import re
-import sys
 import types
 import typing
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from strong_typing import auxiliary, core
+from strong_typing import core
 
 from pysqlsync_engine.errors import DefinitionError
 from pysqlsync_engine.formation.names import column_name
-from pysqlsync_engine.model import key_types, type_markers
+from pysqlsync_engine.model.annotations import is_homeless, resolve_annotation
 from pysqlsync_engine.model.fields import Fields
 from pysqlsync_engine.model.key_types import PrimaryKeyTag
-
-_COMMON_NAMES: Mapping[str, Any] = {
-    "typing": typing,
-    **{name: getattr(typing, name) for name in ("Annotated", "Any", "ClassVar", "Optional", "Union")},
-    "datetime": datetime.datetime,
-    **{name: getattr(datetime, name) for name in ("date", "time", "timedelta")},
-    "Decimal": decimal.Decimal,
-    "UUID": uuid.UUID,
-    **{
-        name: value
-        for module in (auxiliary, core, key_types, type_markers)
-        for name, value in vars(module).items()
-        if not name.startswith("_")
-    },
-}
-"""
-What a type written as a string may name although the module of its class does not.
-
-A class made by `make_dataclass` on Python 3.11 has no module of its own, and recursive type aliases of `strong_typing` name
-themselves.
-"""
 
 _JSON_PARTS: frozenset[Any] = frozenset({bool, int, float, str, dict, list})
 """What the union `strong_typing.core.JsonType` is made of, besides `None`."""
@@ -188,11 +163,6 @@ def is_home(cls: type, module: types.ModuleType) -> bool:
     return cls.__module__ == module.__name__
 
 
-def is_homeless(cls: type) -> bool:
-    """:returns: True if the class does not tell which module it belongs to, as it was made by a function."""
-    return cls.__module__ == types.__name__
-
-
 def class_description(cls: type) -> str | None:
     """:returns: The docstring up to the description of fields; `None` if the class has none that somebody wrote."""
     lines: list[str] = []
@@ -206,15 +176,8 @@ def class_description(cls: type) -> str | None:
     return text or None
 
 
-def describe_type(annotation: object) -> str:
-    """:returns: The type as a person writes it: `str`, `list[int]`."""
-    if isinstance(annotation, type) and not typing.get_args(annotation):
-        return annotation.__name__
-    return str(annotation).replace("typing.", "")
-
-
 def _inspect_field(cls: type, field: dataclasses.Field[Any], description: str | None) -> FieldSpec:
-    annotation = _resolve(cls, field)
+    annotation = resolve_annotation(cls, field)
     spec = _take_apart(annotation)
     return FieldSpec(
         name=field.name,
@@ -224,44 +187,6 @@ def _inspect_field(cls: type, field: dataclasses.Field[Any], description: str | 
         default=None if field.default is dataclasses.MISSING else field.default,
         description=description,
     )
-
-
-def _resolve(cls: type, field: dataclasses.Field[Any]) -> Any:
-    """:returns: The type of a field, with names in strings replaced by what they stand for where the field was written."""
-    owner = next((base for base in cls.__mro__ if field.name in inspect.get_annotations(base)), cls)
-    names = {
-        **_COMMON_NAMES,
-        **{name: value for name, value in vars(owner).items() if isinstance(value, type)},
-        **vars(sys.modules.get(owner.__module__, types)),
-        owner.__name__: owner,
-    }
-    holder = types.SimpleNamespace(__annotations__={field.name: field.type})
-    try:
-        return typing.get_type_hints(holder, globalns=names, include_extras=True)[field.name]
-    except NameError as error:
-        raise DefinitionError(
-            f"{cls.__name__}.{field.name}: type {_written(field)} names {error.name!r}, {_remedy(owner)}"
-        ) from error
-    except (AttributeError, SyntaxError, TypeError) as error:
-        raise DefinitionError(
-            f"{cls.__name__}.{field.name}: type {_written(field)} cannot be evaluated ({error}); correct the annotation"
-        ) from error
-
-
-def _remedy(owner: type) -> str:
-    if is_homeless(owner):
-        return (
-            "but the class has no module in which to look it up; give the type itself instead of a string, or pass"
-            " namespace={'__module__': __name__} to make_dataclass"
-        )
-    return (
-        f"which module {owner.__module__!r} does not have at run time; define or import it at the top level of the module,"
-        " not in a function and not under TYPE_CHECKING"
-    )
-
-
-def _written(field: dataclasses.Field[Any]) -> str:
-    return repr(field.type) if isinstance(field.type, str) else describe_type(field.type)
 
 
 def _take_apart(annotation: Any) -> TypeSpec:

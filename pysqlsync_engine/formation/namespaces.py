@@ -7,7 +7,8 @@ from types import ModuleType
 
 from pysqlsync_engine.capabilities import Capabilities
 from pysqlsync_engine.errors import DefinitionError
-from pysqlsync_engine.formation.inspection import is_home, is_homeless
+from pysqlsync_engine.formation.inspection import is_home
+from pysqlsync_engine.model.annotations import is_homeless
 from pysqlsync_engine.model.id_types import QualifiedId
 from pysqlsync_engine.options import GeneratorOptions
 

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from strong_typing.auxiliary import Alias, Length, MaxLength, Precision, Signed, Storage, TimePrecision
 
 from pysqlsync_engine.errors import DefinitionError
-from pysqlsync_engine.formation.inspection import TypeSpec, describe_type
+from pysqlsync_engine.formation.inspection import TypeSpec
+from pysqlsync_engine.model.annotations import describe_type
 from pysqlsync_engine.model.data_types import (
     SqlBinary,
     SqlBoolean,

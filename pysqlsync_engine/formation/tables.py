@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pysqlsync_engine.capabilities import Capabilities
 from pysqlsync_engine.errors import DefinitionError, UnsupportedError
 from pysqlsync_engine.formation.enums import LOOKUP_KEY, LOOKUP_KEY_TYPE, enum_labels, select_enum_mode
-from pysqlsync_engine.formation.inspection import ClassSpec, FieldSpec, TypeSpec, describe_type
+from pysqlsync_engine.formation.inspection import ClassSpec, FieldSpec, TypeSpec
 from pysqlsync_engine.formation.names import constraint_name
 from pysqlsync_engine.formation.namespaces import table_name, type_name
 from pysqlsync_engine.formation.rules import (
@@ -20,6 +20,7 @@ from pysqlsync_engine.formation.rules import (
     find_tag,
     scalar_type,
 )
+from pysqlsync_engine.model.annotations import describe_type
 from pysqlsync_engine.model.data_types import SqlArray, SqlCharacter, SqlNamed, SqlType
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 from pysqlsync_engine.model.key_types import IdentityTag, NotEnforcedTag, UniqueTag

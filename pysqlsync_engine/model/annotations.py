@@ -1,14 +1,45 @@
-"""What the annotation of a value in a row says; what annotations say of tables is in `formation.inspection`."""
+"""What annotations say: of the values in rows; what they say of tables as well is in `formation.inspection`."""
 
 from __future__ import annotations
 
 import dataclasses
+import datetime
+import decimal
+import inspect
+import sys
 import types
 import typing
+import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from strong_typing import auxiliary, core
+
+from pysqlsync_engine.errors import DefinitionError
+from pysqlsync_engine.model import key_types, type_markers
 from pysqlsync_engine.model.key_types import PrimaryKeyTag
+
+_COMMON_NAMES: Mapping[str, Any] = {
+    "typing": typing,
+    **{name: getattr(typing, name) for name in ("Annotated", "Any", "ClassVar", "Optional", "Union")},
+    "datetime": datetime.datetime,
+    **{name: getattr(datetime, name) for name in ("date", "time", "timedelta")},
+    "Decimal": decimal.Decimal,
+    "UUID": uuid.UUID,
+    **{
+        name: value
+        for module in (auxiliary, core, key_types, type_markers)
+        for name, value in vars(module).items()
+        if not name.startswith("_")
+    },
+}
+"""
+What a type written as a string may name although the module of its class does not.
+
+A class made by `make_dataclass` on Python 3.11 has no module of its own, and recursive type aliases of `strong_typing` name
+themselves.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +86,9 @@ def find_tag(tags: tuple[Any, ...], kind: type) -> Any:
 def member_annotations(cls: type) -> dict[str, Any]:
     """
     :returns: Annotation of each field of a data-class, in order.
-    :raises TypeError: if an annotation names what cannot be found.
+    :raises DefinitionError: if an annotation names what cannot be found.
     """
-    try:
-        hints = typing.get_type_hints(cls, include_extras=True)
-    except NameError as error:
-        raise TypeError(f"class {cls.__name__}: {error}; import the name in the module of the class") from error
-    return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+    return {field.name: resolve_annotation(cls, field) for field in dataclasses.fields(cls)}
 
 
 def key_annotations(cls: type) -> dict[str, Any]:
@@ -71,3 +98,57 @@ def key_annotations(cls: type) -> dict[str, Any]:
         for name, annotation in member_annotations(cls).items()
         if find_tag(unwrap(annotation).tags, PrimaryKeyTag) is not None
     }
+
+
+def resolve_annotation(cls: type, field: dataclasses.Field[Any]) -> Any:
+    """
+    :param field: Of the class or one of its bases.
+    :returns: The type of the field, with names in strings replaced by what they stand for where the field was written.
+    :raises DefinitionError: if a name cannot be found, or the annotation makes no sense.
+    """
+    owner = next((base for base in cls.__mro__ if field.name in inspect.get_annotations(base)), cls)
+    names = {
+        **_COMMON_NAMES,
+        **{name: value for name, value in vars(owner).items() if isinstance(value, type)},
+        **vars(sys.modules.get(owner.__module__, types)),
+        owner.__name__: owner,
+    }
+    holder = types.SimpleNamespace(__annotations__={field.name: field.type})
+    try:
+        return typing.get_type_hints(holder, globalns=names, include_extras=True)[field.name]
+    except NameError as error:
+        raise DefinitionError(
+            f"{cls.__name__}.{field.name}: type {_written(field)} names {error.name!r}, {_remedy(owner)}"
+        ) from error
+    except (AttributeError, SyntaxError, TypeError) as error:
+        raise DefinitionError(
+            f"{cls.__name__}.{field.name}: type {_written(field)} cannot be evaluated ({error}); correct the annotation"
+        ) from error
+
+
+def _remedy(owner: type) -> str:
+    if is_homeless(owner):
+        return (
+            "but the class has no module in which to look it up; give the type itself instead of a string, or pass"
+            " namespace={'__module__': __name__} to make_dataclass"
+        )
+    return (
+        f"which module {owner.__module__!r} does not have at run time; define or import it at the top level of the module,"
+        " not in a function and not under TYPE_CHECKING"
+    )
+
+
+def _written(field: dataclasses.Field[Any]) -> str:
+    return repr(field.type) if isinstance(field.type, str) else describe_type(field.type)
+
+
+def is_homeless(cls: type) -> bool:
+    """:returns: True if the class does not tell which module it belongs to, as it was made by a function."""
+    return cls.__module__ == types.__name__
+
+
+def describe_type(annotation: object) -> str:
+    """:returns: The type as a person writes it: `str`, `list[int]`."""
+    if isinstance(annotation, type) and not typing.get_args(annotation):
+        return annotation.__name__
+    return str(annotation).replace("typing.", "")
