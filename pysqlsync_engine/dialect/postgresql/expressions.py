@@ -24,6 +24,7 @@ _NULL = re.compile(r"NULL(?:::[a-z ]+)?", re.IGNORECASE)
 _TOKEN = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|[()]", re.DOTALL)
 
 _EXACT_CASTS = frozenset({None, "smallint", "integer", "bigint", "numeric"})
+_INTEGER = re.compile(r"[-+]?\d{1,40}")
 _MAX_EXPONENT = 1000
 """Numbers beyond are left as the server prints them, rather than written out with all their zeros."""
 
@@ -115,7 +116,7 @@ def canonical_default(expression: str, data_type: SqlType) -> str | None:
 
 
 def _integer(constant: Constant) -> str | None:
-    if constant.cast not in _EXACT_CASTS or not re.fullmatch(r"[-+]?\d+", constant.text):
+    if constant.cast not in _EXACT_CASTS or not _INTEGER.fullmatch(constant.text):
         return None
     return str(int(constant.text))
 
