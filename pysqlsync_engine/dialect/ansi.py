@@ -61,7 +61,7 @@ class AnsiWriter(DefinitionWriter):
         undoing = inverse(operation)
         return Step(
             operation,
-            summary=summarize(operation),
+            summary=summarize(operation, self),
             statements=tuple(self.statements(operation)),
             reverse=None if undoing is None else tuple(self.statements(undoing)),
             hazards=self.hazards(operation),

@@ -29,6 +29,7 @@ from pysqlsync_engine.migration.operations import (
     SetDescription,
     TableChange,
 )
+from pysqlsync_engine.model.definition import ANSI, DefinitionWriter
 from pysqlsync_engine.model.object_types import Column
 
 
@@ -37,12 +38,16 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
-def summarize(operation: Operation) -> str:
-    """:returns: What the operation does, on one line: `add column canvas.users.uuid`."""
-    return one_line(_summary(operation))
+def summarize(operation: Operation, writer: DefinitionWriter = ANSI) -> str:
+    """
+    Say what an operation does, on one line: `add column canvas.users.uuid`.
+
+    :param writer: Spells types.
+    """
+    return one_line(_summary(operation, writer))
 
 
-def _summary(operation: Operation) -> str:
+def _summary(operation: Operation, writer: DefinitionWriter) -> str:
     match operation:
         case CreateNamespace() | DropNamespace():
             return f"{_verb(operation)} namespace {operation.name.name}"
@@ -60,7 +65,7 @@ def _summary(operation: Operation) -> str:
         case FillLookup(table=table, labels=labels):
             return f"add labels to {table.name.display}: {', '.join(labels)}"
         case AlterEnum() | AlterStruct() | AlterTable():
-            return _alteration(operation)
+            return _alteration(operation, writer)
 
 
 def _verb(operation: Operation) -> str:
@@ -69,19 +74,18 @@ def _verb(operation: Operation) -> str:
     return next(verb for verb in ("Create", "Drop", "Add") if name.startswith(verb)).lower()
 
 
-def _alteration(operation: AlterEnum | AlterStruct | AlterTable) -> str:
+def _alteration(operation: AlterEnum | AlterStruct | AlterTable, writer: DefinitionWriter) -> str:
     name = operation.target.name.display
     match operation:
         case AlterEnum():
-            changes = list(_enum_changes(operation))
-            return f"alter enum {name}: {', '.join(changes)}"
+            return f"alter enum {name}: {', '.join(_enum_changes(operation))}"
         case AlterStruct():
             return f"alter type {name}: {', '.join(_struct_changes(operation))}"
         case AlterTable(changes=(AddColumn() | DropColumn() | AlterColumn() as change,)):
-            verb, _, rest = _change(change).partition(" column ")
+            verb, _, rest = _change(change, writer).partition(" column ")
             return f"{verb} column {name}.{rest}"
         case AlterTable(changes=changes):
-            return f"alter table {name}: {', '.join(_change(change) for change in changes)}"
+            return f"alter table {name}: {', '.join(_change(change, writer) for change in changes)}"
 
 
 def _enum_changes(operation: AlterEnum) -> Iterator[str]:
@@ -106,14 +110,14 @@ def _struct_changes(operation: AlterStruct) -> Iterator[str]:
         yield "set comment"
 
 
-def _change(change: TableChange) -> str:
+def _change(change: TableChange, writer: DefinitionWriter) -> str:
     match change:
         case AddColumn(column=column):
             return f"add column {column.name.name}"
         case DropColumn(column=column):
             return f"drop column {column.name.name}"
         case AlterColumn(source=source, target=target):
-            return f"alter column {target.name.name} ({', '.join(_column_changes(source, target))})"
+            return f"alter column {target.name.name} ({', '.join(_column_changes(source, target, writer))})"
         case AddConstraint(constraint=constraint):
             return f"add constraint {constraint.name.name}"
         case DropConstraint(constraint=constraint):
@@ -124,9 +128,9 @@ def _change(change: TableChange) -> str:
             return "set comment"
 
 
-def _column_changes(source: Column, target: Column) -> Iterator[str]:
+def _column_changes(source: Column, target: Column, writer: DefinitionWriter) -> Iterator[str]:
     if source.data_type != target.data_type:
-        yield f"{source.data_type} to {target.data_type}"
+        yield f"{writer.data_type(source.data_type)} to {writer.data_type(target.data_type)}"
     if source.nullable != target.nullable:
         yield "permit NULL" if target.nullable else "refuse NULL"
     if source.default != target.default:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from decimal import Decimal
+from typing import TypeGuard
 
 from pysqlsync_engine.dialect.ansi import LOOKUP_VALUE, AnsiWriter
 from pysqlsync_engine.errors import DefinitionError
@@ -179,8 +181,9 @@ class PostgreSQLWriter(AnsiWriter):
     def alter_table(self, operation: AlterTable) -> Iterator[str]:
         """:returns: Statements that alter a table: one for all that can be combined, one per rename, one per comment."""
         table = operation.target
+        yield from self._combined(table.name, (a for c in _early_changes(operation) for a in self.actions(c)))
         pending: list[str] = []
-        for change in operation.changes:
+        for change in _later_changes(operation):
             actions = list(self.actions(change))
             if isinstance(change, RenameConstraint):
                 yield from self._combined(table.name, pending)
@@ -273,6 +276,31 @@ class PostgreSQLWriter(AnsiWriter):
 
     def _comment(self, place: str, description: str | None) -> str:
         return f"COMMENT ON {place} IS {self.literal(description)}"
+
+
+def _early_changes(operation: AlterTable) -> Iterator[TableChange]:
+    """Identities to drop: as long as a column has one, the server lets it only have a type that suits a sequence."""
+    for change in operation.changes:
+        if _loses_identity_and_type(change):
+            yield AlterColumn(change.source, replace(change.source, identity=None))
+
+
+def _later_changes(operation: AlterTable) -> Iterator[TableChange]:
+    """All other changes."""
+    for change in operation.changes:
+        if _loses_identity_and_type(change):
+            yield AlterColumn(replace(change.source, identity=None), change.target)
+        else:
+            yield change
+
+
+def _loses_identity_and_type(change: TableChange) -> TypeGuard[AlterColumn]:
+    return (
+        isinstance(change, AlterColumn)
+        and change.source.identity is not None
+        and change.target.identity is None
+        and change.source.data_type != change.target.data_type
+    )
 
 
 def _is_replaced(operation: AlterEnum) -> bool:
