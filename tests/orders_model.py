@@ -54,3 +54,14 @@ class Order:
     ordered_at: AwareDatetime
     state: OrderState
     total: Annotated[Decimal, Precision(10, 2)]
+
+
+@dataclass(slots=True)
+class Voucher:
+    """
+    A price reduction; filled in by another program.
+
+    :param code: What the customer types.
+    """
+
+    code: PrimaryKey[Annotated[str, MaxLength(20)]]

