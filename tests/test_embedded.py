@@ -53,6 +53,18 @@ def place() -> Iterator[Path]:
         shutil.rmtree(base, ignore_errors=True)
 
 
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[EmbeddedPostgreSQL]:
+    """A server for tests that leave nothing behind that others might mind."""
+    base = Path(tempfile.mkdtemp(prefix="pysqlsync test ", dir="/tmp"))
+    base.chmod(0o755)
+    server = EmbeddedPostgreSQL(base / "server")
+    server.start()
+    yield server
+    server.release()
+    shutil.rmtree(base)
+
+
 def execute(parameters: ConnectionParameters, statement: str) -> str:
     psql = find_binaries().program("psql")
     return RunningServer("embedded", parameters, ServerVersion("PostgreSQL", 18), psql).execute(statement)
@@ -79,6 +91,12 @@ def test_start_gives_an_address_that_works(place: Path) -> None:
         shown = [execute(parameters, f"SHOW {setting}") for setting in settings]
         assert shown == ["on", "on", "on", "UTF8", "UTC"]
         assert execute(parameters, "SELECT datcollate FROM pg_database WHERE datname = 'postgres'") == "C.UTF-8"
+
+
+@pytest.mark.parametrize("name", ["UTF8", "C.UTF-8", 'my "new" base', "-x", "naïve"])
+def test_databases_may_have_any_name(cluster: EmbeddedPostgreSQL, name: str) -> None:
+    for _ in range(2):
+        assert execute(cluster.start(name), "SELECT current_database()") == name
 
 
 def test_files_are_closed_to_other_accounts(place: Path) -> None:

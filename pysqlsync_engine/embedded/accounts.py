@@ -31,8 +31,12 @@ class Account:
 
     def own(self, path: Path) -> None:
         """Make a file or directory that we created the account's own; never follows a symbolic link."""
-        if self.switch:
+        if not self.switch:
+            return
+        try:
             os.chown(path, self.uid, self.gid, follow_symlinks=False)
+        except OSError as error:
+            raise EmbeddedServerError(f"{path}: cannot be given to {self.name}: {error}; use another place") from error
 
     def can(self, test: str, path: Path) -> bool:
         """:param test: Operator of test(1): with `-x`, whether the account may enter a directory or run a file."""

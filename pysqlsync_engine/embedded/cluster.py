@@ -12,6 +12,7 @@ from pysqlsync_engine.parameters import ConnectionParameters
 USERNAME = "postgres"
 MAINTENANCE_DATABASE = "postgres"
 TAIL_LINES = 12
+FIELD_SEPARATOR = "\x1f"
 
 
 def choose_binaries(directory: ServerDirectory, *, prefer: Origin) -> Binaries:
@@ -80,13 +81,13 @@ def list_databases(directory: ServerDirectory, binaries: Binaries, parameters: C
     :raises EmbeddedServerError: if it does not answer.
     """
     command = [binaries.program("psql"), "--no-psqlrc", "--list", "--no-align", "--tuples-only"]
-    command += ["--field-separator-zero", "--record-separator-zero"]
+    command += [f"--field-separator={FIELD_SEPARATOR}", "--record-separator-zero"]
     result = directory.account.run(command, environment=_environment(parameters))
     if result.returncode != 0:
         raise EmbeddedServerError(
             f"{directory.path}: the server does not answer; see {directory.log}:\n{tail(result.stderr)}"
         )
-    return result.stdout.split("\0")
+    return [record.partition(FIELD_SEPARATOR)[0] for record in result.stdout.split("\0")]
 
 
 def tail(text: str) -> str:

@@ -45,7 +45,7 @@ def find_postmaster(directory: ServerDirectory) -> Postmaster | None:
     directory: after a crash the number may be another program's.
     """
     lines = _pid_file(directory)
-    if len(lines) < 5 or not lines[0].isdecimal() or int(lines[0]) not in _processes(directory):
+    if len(lines) < 5 or not lines[0].isdecimal() or not _serves(directory, int(lines[0])):
         return None
     ready = len(lines) > 7 and lines[7].strip() == "ready"
     return Postmaster(int(lines[0]), int(lines[3]), Path(lines[4]), ready)
@@ -164,27 +164,25 @@ def _pid_file(directory: ServerDirectory) -> list[str]:
         return []
 
 
-def _processes(directory: ServerDirectory) -> set[int]:
+def _processes(directory: ServerDirectory) -> list[int]:
     """:returns: Numbers of all server processes at work in the data directory, with or without a postmaster."""
-    candidates = [str(pid) for pid in _server_pids(directory.account.uid)]
-    if not candidates:
-        return set()
-    # Only the account itself may see where its processes are at work, unless root has all of its privileges.
-    script = 'for pid do printf "%s %s\\0" "$pid" "$(readlink "/proc/$pid/cwd")"; done'
-    output = directory.account.run(["sh", "-c", script, "sh", *candidates]).stdout
-    places = (entry.partition(" ") for entry in output.split("\0") if entry)
-    return {int(pid) for pid, _, place in places if place == str(directory.data)}
+    pids = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal())
+    return [pid for pid in pids if _serves(directory, pid)]
 
 
-def _server_pids(uid: int) -> list[int]:
-    found: list[int] = []
-    for path in Path("/proc").iterdir():
-        if not path.name.isdecimal():
-            continue
-        with contextlib.suppress(OSError):  # it has just ended
-            if path.stat().st_uid == uid and (path / "comm").read_text().strip() == "postgres":
-                found.append(int(path.name))
-    return found
+def _serves(directory: ServerDirectory, pid: int) -> bool:
+    """:returns: True if a process is one of the server's: its program, its account, and at work in its directory."""
+    path = Path("/proc", str(pid))
+    try:
+        if path.stat().st_uid != directory.account.uid or (path / "comm").read_text().strip() != "postgres":
+            return False
+        place = os.readlink(path / "cwd")
+    except PermissionError:
+        # In a container, root may lack the privilege to see where processes of others are at work.
+        place = directory.account.run(["readlink", str(path / "cwd")]).stdout.removesuffix("\n")
+    except OSError:  # it has just ended
+        return False
+    return place == os.path.realpath(directory.data)
 
 
 def _end_leftovers(directory: ServerDirectory) -> None:
@@ -199,7 +197,7 @@ def _end_leftovers(directory: ServerDirectory) -> None:
                 os.kill(pid, signal.SIGQUIT)
         if not _wait_for_end(directory, IMMEDIATE_SHUTDOWN_TIMEOUT_S):
             raise EmbeddedServerError(
-                f"{directory.path}: processes {sorted(_processes(directory))} of an earlier server do not end; end them"
+                f"{directory.path}: processes {_processes(directory)} of an earlier server do not end; end them"
             )
     # Where a number is by now another program's (or, in a container, a dead process that nobody has collected), the
     # server would refuse to start. Other numbers are left to the server to judge, as it also looks for shared memory.

@@ -166,7 +166,7 @@ class EmbeddedPostgreSQL:
                 directory.keep.unlink(missing_ok=True)
                 if is_leased(directory.lease) and not force and find_postmaster(directory) is not None:
                     raise EmbeddedServerError(
-                        f"{directory.path}: other programs use the server; end them, or stop it by force"
+                        f"{directory.path}: other programs use the server, which stops when they have ended; or stop it by force"
                     )
                 return stop_postmaster(directory)
 
