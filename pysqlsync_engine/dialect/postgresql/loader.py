@@ -15,14 +15,18 @@ from pysqlsync_engine.data.loading import EncodedBatch, LoadMode, LoadTarget, Ro
 from pysqlsync_engine.dialect.postgresql.transfer import Transfer, make_transfer, watch_limits
 from pysqlsync_engine.errors import RowError, StatementError
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
-from pysqlsync_engine.model.object_types import ForeignKeyConstraint, IdentityMode, UniqueConstraint
+from pysqlsync_engine.model.object_types import (
+    ForeignKeyConstraint,
+    IdentityMode,
+    PrimaryKeyConstraint,
+    UniqueConstraint,
+)
 from pysqlsync_engine.session import Session
 
 INTEGRITY_VIOLATION = "23"
 """Class of SQLSTATE whose messages name constraints and columns but no values."""
 
 NOT_NULL_VIOLATION = "23502"
-UNIQUE_VIOLATION = "23505"
 
 ROW_ERRORS = frozenset({"21", "22", "23", "44", "P0"})
 """Classes of SQLSTATE that a value of a row can bring about; https://www.postgresql.org/docs/current/errcodes-appendix.html"""
@@ -326,13 +330,12 @@ def _column(target: LoadTarget, error: StatementError) -> str | None:
     """:returns: Column that the server names, or that the constraint which it names is about."""
     if error.column is not None:
         return error.column
-    for item in target.table.constraints:
-        is_named = item.name.name == error.constraint
-        if is_named and isinstance(item, ForeignKeyConstraint | UniqueConstraint) and len(item.columns) == 1:
+    key = () if target.table.primary_key is None else (target.table.primary_key,)
+    for item in (*key, *target.table.constraints):
+        is_about_columns = isinstance(item, PrimaryKeyConstraint | ForeignKeyConstraint | UniqueConstraint)
+        if item.name.name == error.constraint and is_about_columns and len(item.columns) == 1:
             return item.columns[0].name
-    return (
-        target.table.key_names[0] if error.sqlstate == UNIQUE_VIOLATION and len(target.table.key_names) == 1 else None
-    )
+    return None
 
 
 def _explain(target: LoadTarget, error: StatementError, value: str | None = None) -> StatementError | RowError:
