@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -10,7 +11,7 @@ from types import ModuleType
 from pysqlsync_engine.dialect.api import Dialect
 from pysqlsync_engine.discovery.assemble import assemble
 from pysqlsync_engine.errors import DriftError, StalePlanError
-from pysqlsync_engine.formation.catalog import form_catalog
+from pysqlsync_engine.formation.catalog import form_catalog, table_name
 from pysqlsync_engine.formation.inspection import entities
 from pysqlsync_engine.migration.apply import ApplyReport, apply
 from pysqlsync_engine.migration.diff import diff
@@ -94,8 +95,8 @@ class Explorer:
         :param policy: Its `keep` says which undeclared objects are left alone.
         :raises DefinitionError: if the classes describe no schema.
         """
-        desired = self._form(select_classes(module, classes))
-        return await self._make_plan(desired, policy or SyncPolicy())
+        chosen = select_classes(module, classes)
+        return await self._make_plan(self._form(chosen), self._scoped(chosen, policy or SyncPolicy()))
 
     async def synchronize(
         self,
@@ -114,8 +115,9 @@ class Explorer:
         :raises ApplyError: if the server refuses a step.
         :raises DriftError: if the database differs from the classes all the same; everything is rolled back.
         """
-        desired = self._form(select_classes(module, classes))
-        policy = policy or SyncPolicy()
+        chosen = select_classes(module, classes)
+        desired = self._form(chosen)
+        policy = self._scoped(chosen, policy or SyncPolicy())
         async with self._exclusive(policy):
             return await self._execute(await self._make_plan(desired, policy), policy)
 
@@ -153,6 +155,17 @@ class Explorer:
         capabilities = self._session.capabilities
         formed = form_catalog(classes, options=self._options, capabilities=capabilities)
         return self._dialect.lower(formed, capabilities)
+
+    def _scoped(self, classes: Sequence[type], policy: SyncPolicy) -> SyncPolicy:
+        """
+        :returns: The policy, which also keeps all that is undeclared in namespaces that none of these classes is in. Such a
+            namespace takes part only as far as these classes refer to it; the rest of it belongs to other modules.
+        """
+        default = self._session.capabilities.default_namespace
+        own = {table_name(cls, options=self._options).namespace or default for cls in classes}
+        mapped = {namespace or default for namespace in self._options.namespaces.values()}
+        others = sorted(name for name in mapped - own if name is not None)
+        return replace(policy, keep=(*policy.keep, *(f"{glob.escape(name)}.*" for name in others)))
 
     @asynccontextmanager
     async def _exclusive(self, policy: SyncPolicy) -> AsyncIterator[None]:
