@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -186,7 +186,7 @@ class ConnectionPool:
         self._options = options
 
     @asynccontextmanager
-    async def connection(self, options: GeneratorOptions | None = None) -> AsyncIterator[ConnectionContext]:
+    async def connection(self, options: GeneratorOptions | None = None) -> AsyncGenerator[ConnectionContext]:
         """
         Lend a connection; waits while all are out.
 

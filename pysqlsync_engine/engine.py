@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from types import ModuleType
 
@@ -58,7 +58,7 @@ class Engine:
     @asynccontextmanager
     async def create_connection(
         self, parameters: ConnectionParameters, options: GeneratorOptions | None = None
-    ) -> AsyncIterator[ConnectionContext]:
+    ) -> AsyncGenerator[ConnectionContext]:
         """
         Open a connection, and close it on leaving the context.
 
@@ -75,7 +75,7 @@ class Engine:
         *,
         min_size: int = 0,
         max_size: int = 4,
-    ) -> AsyncIterator[ConnectionPool]:
+    ) -> AsyncGenerator[ConnectionPool]:
         """
         Open a pool of connections, and close them on leaving the context.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from types import ModuleType
@@ -168,7 +168,7 @@ class Explorer:
         return replace(policy, keep=(*policy.keep, *(f"{glob.escape(name)}.*" for name in others)))
 
     @asynccontextmanager
-    async def _exclusive(self, policy: SyncPolicy) -> AsyncIterator[None]:
+    async def _exclusive(self, policy: SyncPolicy) -> AsyncGenerator[None]:
         async with self._session.transaction():
             await self._session.lock_schema(SCHEMA_LOCK, timeout_s=policy.lock_timeout_s)
             yield

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import make_dataclass
 from types import ModuleType
@@ -33,13 +33,13 @@ SHOP = GeneratorOptions(namespaces={orders_model: "shop"})
 
 
 @asynccontextmanager
-async def connected(server: Server, options: GeneratorOptions = SHOP) -> AsyncIterator[ConnectionContext]:
+async def connected(server: Server, options: GeneratorOptions = SHOP) -> AsyncGenerator[ConnectionContext]:
     async with ENGINE.create_connection(server.parameters, options) as connection:
         yield connection
 
 
 @asynccontextmanager
-async def explored(server: Server, options: GeneratorOptions = SHOP) -> AsyncIterator[Explorer]:
+async def explored(server: Server, options: GeneratorOptions = SHOP) -> AsyncGenerator[Explorer]:
     async with connected(server, options) as connection:
         yield ENGINE.create_explorer(connection)
 
@@ -74,9 +74,9 @@ async def test_a_second_synchronization_executes_no_statement(postgresql: Server
 
 async def test_either_a_module_or_classes_are_asked_for(postgresql: Server) -> None:
     async with explored(postgresql) as explorer:
-        with pytest.raises(ValueError, match="either module=... or classes="):
+        with pytest.raises(ValueError, match="either module="):
             await explorer.plan()
-        with pytest.raises(ValueError, match="either module=... or classes="):
+        with pytest.raises(ValueError, match="either module="):
             await explorer.plan(module=orders_model, classes=[Order])
 
 
@@ -189,7 +189,7 @@ async def test_a_step_that_fails_on_rows_leaves_nothing_behind(postgresql: Serve
         await connection.create_objects([Customer, Order, orders_model.Voucher])
         await connection.upsert_data(Customer, [Customer(1, "ada@example.org", None)])
         before = await explorer.discover(["shop"])
-        with pytest.raises(ApplyError, match="shop.Customer.name") as caught:
+        with pytest.raises(ApplyError, match=r"shop\.Customer\.name") as caught:
             await explorer.synchronize(module=module)
         assert caught.value.applied == 0
         assert await explorer.discover(["shop"]) == before
