@@ -20,6 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(capability): run only on servers that have the capability")
     config.addinivalue_line("markers", "differs(server, raises, reason): must fail on this server, for this reason")
+    config.addinivalue_line("markers", "browser: opens pages in Chromium")
 
 
 class Servers:
