@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 from pysqlsync_engine.errors import ApplyError, LockTimeoutError, StatementError
 from pysqlsync_engine.migration.plan import Plan
+from pysqlsync_engine.migration.summary import one_line
 from pysqlsync_engine.session import Session
+
+DEPENDENT_OBJECTS = "2BP01"
+"""SQLSTATE of a statement that would drop what other objects need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +55,16 @@ def _failure(plan: Plan, index: int, error: StatementError, *, transactional: bo
     """
     number, total = index + 1, len(plan.steps)
     place = f"step {number} of {total} ({plan.steps[index].summary})"
+    # the detail lists what is in the way; details of other errors may quote rows
+    reason = f"{error}: {error.detail}" if error.sqlstate == DEPENDENT_OBJECTS and error.detail else str(error)
     applied = 0 if transactional and all(step.transactional for step in plan.steps[: index + 1]) else index
     if isinstance(error, LockTimeoutError) and not applied:
         return LockTimeoutError(
-            f"{place}: {error}; nothing was changed, try again when the table is less busy",
+            f"{place}: {reason}; nothing was changed, try again when the table is less busy",
             statement=error.statement,
             sqlstate=error.sqlstate,
         )
     outcome = (
         f"{applied} steps applied, re-run to continue" if applied else "nothing was changed, fix the cause and re-run"
     )
-    return ApplyError(f"{place}: {error}; {outcome}", step=number, applied=applied, total=total)
+    return ApplyError(f"{place}: {one_line(reason)}; {outcome}", step=number, applied=applied, total=total)

@@ -28,7 +28,7 @@ from pysqlsync_engine.migration.operations import (
     FillLookup,
     Operation,
 )
-from pysqlsync_engine.model.definition import named_types
+from pysqlsync_engine.model.definition import named_types, types_of
 from pysqlsync_engine.model.id_types import QualifiedId
 from pysqlsync_engine.model.literals import quote_literal
 from pysqlsync_engine.model.object_types import (
@@ -73,6 +73,7 @@ def diff(source: Catalog, target: Catalog, *, keep: Sequence[str] = ()) -> tuple
 
 def _diff_enums(source: Catalog, target: Catalog) -> Iterator[Operation]:
     before, after = _enums(source), _enums(target)
+    before_structs, after_structs = _structs(source).values(), _structs(target).values()
     for name in sorted(before.keys() | after.keys()):
         old, new = before.get(name), after.get(name)
         if old is None and new is not None:
@@ -81,7 +82,14 @@ def _diff_enums(source: Catalog, target: Catalog) -> Iterator[Operation]:
             yield DropEnum(old)
         elif old is not None and new is not None and old != new:
             added = frozenset(new.labels) - frozenset(old.labels)
-            yield AlterEnum(old, new, tuple(_uses(name, source, target)), _mentions(added, name, target))
+            holders = {struct.name for struct in (*before_structs, *after_structs) if name in types_of(struct)}
+            yield AlterEnum(
+                old,
+                new,
+                uses=tuple(_uses(name, source, target)),
+                holders=tuple(sorted(holders)),
+                added_in_use=_mentions(added, name, target),
+            )
 
 
 def _uses(name: QualifiedId, source: Catalog, target: Catalog) -> Iterator[EnumUse]:
@@ -181,19 +189,10 @@ def _without(namespace: Namespace, names: set[QualifiedId]) -> Namespace:
     )
 
 
-def _references(subject: EnumType | StructType | Table) -> Iterator[QualifiedId]:
-    """Tables and types without which the object could not be."""
-    match subject:
-        case EnumType():
-            return
-        case StructType():
-            for member in subject.members:
-                yield from named_types(member.data_type)
-        case Table():
-            for column in subject.columns:
-                yield from named_types(column.data_type)
-            for key in subject.foreign_keys:
-                yield key.referenced_table
+def _references(subject: EnumType | StructType | Table) -> frozenset[QualifiedId]:
+    """:returns: Names of tables and types without which the object could not be."""
+    keys = subject.foreign_keys if isinstance(subject, Table) else ()
+    return types_of(subject) | {key.referenced_table for key in keys}
 
 
 def _objects(catalog: Catalog) -> Iterator[EnumType | StructType | Table]:

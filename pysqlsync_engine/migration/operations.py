@@ -50,6 +50,7 @@ class AlterEnum:
     Change labels or comment of an enumeration type.
 
     :param uses: Columns whose type it is, in tables that stay; they are re-typed where labels cannot change in place.
+    :param holders: Composite types with a member of the type, in the desired state.
     :param added_in_use: True if an expression of the desired state (a default, a check) has a label that is added;
         some servers add labels in place, but cannot use them in the same transaction.
     """
@@ -57,6 +58,7 @@ class AlterEnum:
     source: EnumType
     target: EnumType
     uses: tuple[EnumUse, ...] = ()
+    holders: tuple[QualifiedId, ...] = ()
     added_in_use: bool = False
 
 

@@ -25,7 +25,7 @@ from pysqlsync_engine.migration.operations import (
     Operation,
 )
 from pysqlsync_engine.migration.summary import summarize
-from pysqlsync_engine.model.definition import named_types
+from pysqlsync_engine.model.definition import types_of
 from pysqlsync_engine.model.id_types import QualifiedId
 from pysqlsync_engine.model.object_types import EnumType, StructType, Table
 
@@ -110,11 +110,11 @@ def _signals(operation: Operation) -> Iterator[Event]:
     if after is not None:
         yield "made", after.name
     if before is not None:
-        yield from (("unused", name) for name in _types(before))
+        yield from (("unused", name) for name in types_of(before))
     if before is not None and after is None:
         yield "free", before.name
         yield "emptied", before.name.namespace
-        yield from (("unused by what is dropped", name) for name in _types(before))
+        yield from (("unused by what is dropped", name) for name in types_of(before))
     match operation:
         case CreateNamespace(name=name):
             yield "namespace made", name.name
@@ -131,7 +131,7 @@ def _awaits(operation: Operation) -> Iterator[Event]:
     """What must have happened, if it is to happen at all."""
     after, before = _after(operation), _before(operation)
     if after is not None:
-        yield from (("made", name) for name in _types(after))
+        yield from (("made", name) for name in types_of(after))
     if before is not None:
         yield "detached", before.name
     if after is not None and before is None:
@@ -183,12 +183,3 @@ def _before(operation: Operation) -> Subject | None:
             return operation.source
         case _:
             return None
-
-
-def _types(subject: Subject) -> frozenset[QualifiedId]:
-    """:returns: Names of the types that the object is made of."""
-    match subject:
-        case EnumType():
-            return frozenset()
-        case StructType(members=parts) | Table(columns=parts):
-            return frozenset(name for part in parts for name in named_types(part.data_type))

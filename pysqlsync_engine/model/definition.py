@@ -319,6 +319,15 @@ def named_types(data_type: SqlType) -> frozenset[QualifiedId]:
             return frozenset()
 
 
+def types_of(subject: EnumType | StructType | Table) -> frozenset[QualifiedId]:
+    """:returns: Names of the types of the catalog that the columns or members of an object have."""
+    match subject:
+        case EnumType():
+            return frozenset()
+        case StructType(members=parts) | Table(columns=parts):
+            return frozenset(name for part in parts for name in named_types(part.data_type))
+
+
 def _by_dependency(structs: Iterable[StructType]) -> list[StructType]:
     """:returns: The same types, each after those that its members have."""
     ordered: dict[QualifiedId, StructType] = {}
@@ -327,10 +336,9 @@ def _by_dependency(structs: Iterable[StructType]) -> list[StructType]:
     def visit(struct: StructType) -> None:
         if pending.pop(struct.name, None) is None:
             return
-        for member in struct.members:
-            for name in sorted(named_types(member.data_type)):
-                if name in pending:
-                    visit(pending[name])
+        for name in sorted(types_of(struct)):
+            if name in pending:
+                visit(pending[name])
         ordered[struct.name] = struct
 
     while pending:

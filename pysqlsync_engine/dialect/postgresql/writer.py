@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TypeGuard
 
 from pysqlsync_engine.dialect.ansi import LOOKUP_VALUE, AnsiWriter
-from pysqlsync_engine.errors import DefinitionError
+from pysqlsync_engine.errors import DefinitionError, UnsupportedError
 from pysqlsync_engine.migration.conversion import convert
 from pysqlsync_engine.migration.operations import (
     AddColumn,
@@ -133,8 +133,21 @@ class PostgreSQLWriter(AnsiWriter):
         Labels are added in place, unless the same transaction uses them, which the server refuses; see
         https://www.postgresql.org/docs/current/sql-altertype.html. They cannot be removed or moved in place: the type is
         created anew then, and its columns are converted by way of text.
+
+        :raises UnsupportedError: if the type must be created anew, but members of composite types have it.
         """
-        return self._replace_enum(operation) if _is_replaced(operation) else self._add_labels(operation)
+        if not _is_replaced(operation):
+            yield from self._add_labels(operation)
+            return
+        if operation.holders:
+            listed = ", ".join(name.display for name in operation.holders)
+            removed = ", ".join(repr(x) for x in operation.source.labels if x not in operation.target.labels)
+            change = f"label {removed} cannot be removed" if removed else "order of labels cannot be changed"
+            raise UnsupportedError(
+                f"enum {operation.target.name.display}: {change} while type {listed} has a member of it;"
+                " remove that member first, in a synchronization of its own"
+            )
+        yield from self._replace_enum(operation)
 
     def _add_labels(self, operation: AlterEnum) -> Iterator[str]:
         present = list(operation.source.labels)
