@@ -91,6 +91,8 @@ OWNER_BY_TEXT = entity("owner", id=PrimaryKey[str])
 
 RED, GREEN = labels("color", "red"), labels("color", "red", "green")
 TRAFFIC = labels("color", "red", "amber", "green")
+OWNER_BY_GREEN = entity("owner", id=PrimaryKey[GREEN])
+OWNER_BY_TRAFFIC = entity("owner", id=PrimaryKey[TRAFFIC])
 GREEN_FIRST = labels("color", "green", "red")
 FORMER = labels("former_color", "green", "red", "sepia")
 
@@ -271,6 +273,14 @@ CASES = [
         {NARROWS_TYPE, REWRITES_TABLE, MAY_FAIL_ON_DATA},
         rows=["INSERT INTO item VALUES (1, '{green,red}')"],
         checks=[("SELECT colors::text FROM item", [("{green,red}",)])],
+    ),
+    Case(
+        "label of a key that is referred to is removed",
+        [OWNER_BY_TRAFFIC, item(owner=OWNER_BY_TRAFFIC)],
+        [OWNER_BY_GREEN, item(owner=OWNER_BY_GREEN)],
+        {NARROWS_TYPE, REWRITES_TABLE, MAY_FAIL_ON_DATA, BLOCKS_WRITES},
+        rows=["INSERT INTO owner VALUES ('green')", "INSERT INTO item VALUES (1, 'green')"],
+        checks=[("SELECT owner::text FROM item", [("green",)])],
     ),
     Case("labels change places", [item(color=GREEN)], [item(color=GREEN_FIRST)], {REWRITES_TABLE}),
     Case(

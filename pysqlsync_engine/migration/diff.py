@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Protocol, TypeVar
 
-from pysqlsync_engine.migration.diff_table import diff_table, table_pairs, unsettled_columns
+from pysqlsync_engine.migration.diff_table import ColumnId, diff_table, table_pairs, unsettled_columns
 from pysqlsync_engine.migration.operations import (
     AddForeignKey,
     AlterEnum,
@@ -63,11 +63,12 @@ def diff(source: Catalog, target: Catalog, *, keep: Sequence[str] = ()) -> tuple
     source = Catalog(tuple(namespace for namespace in source.namespaces if namespace.name in scope))
     source = _declared(source, target, keep)
     known = {namespace.name for namespace in source.namespaces}
+    enums = tuple(_diff_enums(source, target))
     return (
         *(CreateNamespace(name) for name in sorted(scope - known) if name.name),
-        *_diff_enums(source, target),
+        *enums,
         *_diff_structs(source, target),
-        *_diff_tables(source, target),
+        *_diff_tables(source, target, unsettled_columns(source, target) | _unsettled_labels(enums)),
     )
 
 
@@ -140,9 +141,18 @@ def _members_differ(source: StructType, target: StructType) -> bool:
     return source.description != target.description or frozenset(source.members) != frozenset(target.members)
 
 
-def _diff_tables(source: Catalog, target: Catalog) -> Iterator[Operation]:
+def _unsettled_labels(operations: Iterable[Operation]) -> frozenset[ColumnId]:
+    """:returns: Columns that have another type than those they refer to, while enumerations are created anew."""
+    return frozenset(
+        (use.table, use.source.name)
+        for operation in operations
+        if isinstance(operation, AlterEnum) and operation.replaces_labels
+        for use in operation.uses
+    )
+
+
+def _diff_tables(source: Catalog, target: Catalog, unsettled: frozenset[ColumnId]) -> Iterator[Operation]:
     before, after = _by_name(source.tables()), _by_name(target.tables())
-    unsettled = unsettled_columns(source, target)
     for name in sorted(before.keys() | after.keys()):
         old, new = before.get(name), after.get(name)
         if old is None and new is not None:

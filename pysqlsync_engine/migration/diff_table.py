@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from pysqlsync_engine.migration.matching import match_constraints, renames
 from pysqlsync_engine.migration.operations import (
@@ -29,6 +30,9 @@ from pysqlsync_engine.model.object_types import (
     UniqueConstraint,
 )
 
+ColumnId: TypeAlias = tuple[QualifiedId, LocalId]
+"""A table and the name of one of its columns."""
+
 
 @dataclass(frozen=True, slots=True)
 class TableDifference:
@@ -47,7 +51,7 @@ def table_pairs(source: Catalog, target: Catalog) -> Iterator[tuple[Table, Table
             yield before[table.name], table
 
 
-def unsettled_columns(source: Catalog, target: Catalog) -> frozenset[tuple[QualifiedId, LocalId]]:
+def unsettled_columns(source: Catalog, target: Catalog) -> frozenset[ColumnId]:
     """
     Tell which columns a foreign key cannot use while tables are altered.
 
@@ -72,7 +76,7 @@ def _comparable(source: SqlType, target: SqlType) -> bool:
     return source == target or (type(source) is type(target) and not isinstance(source, SqlNamed | SqlOpaque))
 
 
-def diff_table(source: Table, target: Table, unsettled: frozenset[tuple[QualifiedId, LocalId]]) -> TableDifference:
+def diff_table(source: Table, target: Table, unsettled: frozenset[ColumnId]) -> TableDifference:
     """
     Compare two versions of a table.
 
@@ -114,7 +118,7 @@ def _constraints(table: Table) -> tuple[Constraint, ...]:
     return table.constraints if table.primary_key is None else (table.primary_key, *table.constraints)
 
 
-def _uses(table: QualifiedId, constraint: Constraint, unsettled: frozenset[tuple[QualifiedId, LocalId]]) -> bool:
+def _uses(table: QualifiedId, constraint: Constraint, unsettled: frozenset[ColumnId]) -> bool:
     if not isinstance(constraint, ForeignKeyConstraint):
         return False
     referring = ((table, column) for column in constraint.columns)

@@ -61,6 +61,14 @@ class AlterEnum:
     holders: tuple[QualifiedId, ...] = ()
     added_in_use: bool = False
 
+    @property
+    def replaces_labels(self) -> bool:
+        """True if labels are removed or moved, or are added and in use at once: more than can be done in place."""
+        if self.source.labels == self.target.labels:
+            return False
+        remaining = tuple(label for label in self.target.labels if label in self.source.labels)
+        return remaining != self.source.labels or self.added_in_use
+
 
 @dataclass(frozen=True, slots=True)
 class DropEnum:

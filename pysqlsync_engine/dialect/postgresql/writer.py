@@ -122,7 +122,7 @@ class PostgreSQLWriter(AnsiWriter):
     def hazards(self, operation: Operation) -> frozenset[Hazard]:
         """:returns: What the statements of the operation may do besides."""
         hazards = super().hazards(operation)
-        if isinstance(operation, AlterEnum) and operation.uses and _is_replaced(operation):
+        if isinstance(operation, AlterEnum) and operation.uses and operation.replaces_labels:
             return hazards | {Hazard.REWRITES_TABLE}
         return hazards
 
@@ -136,7 +136,7 @@ class PostgreSQLWriter(AnsiWriter):
 
         :raises UnsupportedError: if the type must be created anew, but members of composite types have it.
         """
-        if not _is_replaced(operation):
+        if not operation.replaces_labels:
             yield from self._add_labels(operation)
             return
         if operation.holders:
@@ -314,12 +314,3 @@ def _loses_identity_and_type(change: TableChange) -> TypeGuard[AlterColumn]:
         and change.target.identity is None
         and change.source.data_type != change.target.data_type
     )
-
-
-def _is_replaced(operation: AlterEnum) -> bool:
-    """:returns: True if labels are removed or moved, or added and used at once."""
-    source, target = operation.source.labels, operation.target.labels
-    if source == target:
-        return False
-    remaining = tuple(label for label in target if label in source)
-    return remaining != source or operation.added_in_use
