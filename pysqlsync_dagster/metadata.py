@@ -26,6 +26,9 @@ from pysqlsync_engine.model.object_types import (
 MAX_PLAN_CHARACTERS = 100_000
 """Longer plans are cut in the UI, so that one event does not weigh down every page that lists it."""
 
+MAX_SUMMARY_STEPS = 20
+"""Steps that the UI shows without opening the plan."""
+
 
 def type_text(data_type: SqlType) -> str:
     """:returns: The type as a person writes it, without quotes around names."""
@@ -43,15 +46,20 @@ def names(columns: tuple[LocalId, ...]) -> str:
     return ", ".join(column.name for column in columns)
 
 
+def short_name(name: QualifiedId, table: Table) -> str:
+    """:returns: Name of another table as one says it in the namespace of this one; the UI has room for 27 characters."""
+    return name.name if name.namespace == table.name.namespace else name.display
+
+
 def reference_texts(column: Column, table: Table) -> list[str]:
-    """:returns: One line for each reference to another table that the column takes part in."""
+    """:returns: What there is to say of each reference to another table that the column takes part in."""
     found: list[str] = []
     for reference in (*table.foreign_keys, *table.relations):
         for own, other in zip(reference.columns, reference.referenced_columns, strict=True):
             if own == column.name:
-                target = f"{reference.referenced_table.display}.{other.name}"
+                target = f"{short_name(reference.referenced_table, table)}.{other.name}"
                 enforced = isinstance(reference, ForeignKeyConstraint)
-                found.append(f"references {target}" if enforced else f"relation (not enforced) to {target}")
+                found.extend([f"references {target}"] if enforced else [f"relation to {target}", "not enforced"])
     return found
 
 
@@ -106,11 +114,12 @@ def table_column(column: Column, table: Table, catalog: Catalog) -> dg.TableColu
     )
 
 
-def reference_text(reference: ForeignKeyConstraint | Relation) -> str:
-    """:returns: A reference to another table, as one line."""
-    kind = "foreign key" if isinstance(reference, ForeignKeyConstraint) else "relation (not enforced)"
-    target = f"{reference.referenced_table.display} ({names(reference.referenced_columns)})"
-    return f"{kind} ({names(reference.columns)}) references {target}"
+def reference_text(reference: ForeignKeyConstraint | Relation, table: Table) -> str:
+    """:returns: A reference to another table, as one line with what matters first."""
+    target = f"{short_name(reference.referenced_table, table)} ({names(reference.referenced_columns)})"
+    if isinstance(reference, ForeignKeyConstraint):
+        return f"{names(reference.columns)} references {target}, foreign key"
+    return f"{names(reference.columns)} relates to {target}, not enforced"
 
 
 def table_constraints(table: Table) -> list[str]:
@@ -119,14 +128,14 @@ def table_constraints(table: Table) -> list[str]:
     for constraint in table.constraints:
         match constraint:
             case ForeignKeyConstraint():
-                lines.append(reference_text(constraint))
+                lines.append(reference_text(constraint, table))
             case UniqueConstraint(columns=columns):
                 lines.append(f"unique ({names(columns)})")
             case CheckConstraint(expression=expression):
                 lines.append(f"check ({expression})")
             case _:
                 lines.append(str(constraint))
-    return [*lines, *(reference_text(relation) for relation in table.relations)]
+    return [*lines, *(reference_text(relation, table) for relation in table.relations)]
 
 
 def column_schema(table: Table, catalog: Catalog) -> dg.TableSchema:
@@ -183,6 +192,13 @@ def plan_markdown(plan: Plan) -> str:
         f"- **{step.summary}**: {hazard_text(plan, index)}" for index, step in enumerate(plan.steps) if step.hazards
     ]
     return "\n".join([heading, "", *hazards, "", sql_markdown(str(plan))])
+
+
+def plan_summary(plan: Plan) -> str:
+    """:returns: The first steps of a plan, one line each."""
+    lines = [step.summary for step in plan.steps[:MAX_SUMMARY_STEPS]]
+    rest = len(plan.steps) - len(lines)
+    return "\n".join([*lines, *([f"and {rest} more"] if rest else [])]) or "none"
 
 
 def hazard_text(plan: Plan, index: int) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from pysqlsync_dagster.metadata import plan_hazards, plan_markdown, sql_markdown, used_types
+from pysqlsync_dagster.metadata import plan_hazards, plan_markdown, plan_summary, sql_markdown, used_types
 from pysqlsync_dagster.resources import DatabaseResource
 from pysqlsync_dagster.translator import TableModule, group_name
 from pysqlsync_engine.base import ConnectionContext, Explorer, Hazard, Plan, SyncPolicy, touches
@@ -118,6 +118,7 @@ def outcome_metadata(outcome: SchemaOutcome, tables: TableModule, op_name: str) 
     shown: dict[str, Any] = {
         "state": outcome.state,
         "steps": len(outcome.plan.steps),
+        "changes": plan_summary(outcome.plan),
         "hazards": plan_hazards(outcome.plan),
         "plan": dg.MetadataValue.md(plan_markdown(outcome.plan)),
         "module": tables.title,
