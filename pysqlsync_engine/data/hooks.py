@@ -108,7 +108,7 @@ def float_hook(width: int) -> Hook:
 
 def _check_single(number: float) -> None:
     try:
-        struct.pack("f", number)
+        struct.pack("<f", number)
     except OverflowError:
         raise ValueError("out of range of a 32-bit float") from None
 

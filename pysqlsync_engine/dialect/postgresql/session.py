@@ -332,9 +332,9 @@ def _copy_place(context: str | None, table: str) -> tuple[int | None, str | None
     :returns: Line, from 1, and column; `None` where the server does not tell.
     """
     prefix = f"COPY {table}, "
-    if context is None or not context.startswith(prefix):
-        return None, None
-    match = re.match(r"\D*(\d+)(?:, \S+ ([^:\n]*))?", context.removeprefix(prefix))
+    # what was inside the value comes before, for JSON
+    place = next((line for line in (context or "").splitlines() if line.startswith(prefix)), prefix)
+    match = re.match(r"\D*(\d+)(?:, \S+ ([^:]*))?", place.removeprefix(prefix))
     return (None, None) if match is None else (int(match[1]), match[2])
 
 
