@@ -5,7 +5,7 @@ from pysqlsync_engine.data.loading import LoadMode, LoadReport
 from pysqlsync_engine.data.sources import Batches, Fields, RecordSource, Window
 from pysqlsync_engine.engine import Engine, Generator
 from pysqlsync_engine.explorer import Explorer
-from pysqlsync_engine.formation.inspection import entities
+from pysqlsync_engine.formation.inspection import class_fields, entities
 from pysqlsync_engine.migration.apply import ApplyReport
 from pysqlsync_engine.migration.operations import touches
 from pysqlsync_engine.migration.plan import Plan, Step
@@ -33,6 +33,7 @@ __all__ = [
     "Step",
     "SyncPolicy",
     "Window",
+    "class_fields",
     "entities",
     "touches",
 ]
