@@ -2,7 +2,8 @@
 Acceptance records of migrations: what was described before, what is described after, and what the way there may do.
 
 Every record checks that the plan has exactly the hazards it names, that it leads to what a freshly created database has,
-that it never touches a table it has no business with, and that planning again finds nothing to do.
+that it never touches a table it has no business with or rewrites one unannounced, and that planning again finds nothing
+to do.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ BLOCKS_WRITES = Hazard.BLOCKS_WRITES
 MAY_FAIL_ON_DATA = Hazard.MAY_FAIL_ON_DATA
 
 ANEW = ("DROP SCHEMA public CASCADE", "CREATE SCHEMA public", "CREATE TABLE canary (value text)")
+
+STORAGE = "SELECT relname, pg_relation_filenode(oid) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+"""Tables and the files that hold them; a table that is rewritten gets another file."""
 
 EVERYTHING = SyncPolicy(allow=frozenset(Hazard), keep=("public.canary",))
 
@@ -327,6 +331,7 @@ async def test_plan_leads_to_what_a_fresh_database_has(case: Case, shared_databa
 
         plan = await explorer.plan(classes=case.after, policy=EVERYTHING)
         assert plan.hazards == case.hazards, str(plan)
+        storage = await connection.session.fetch(STORAGE)
         cautious = SyncPolicy(keep=("public.canary",))
         if any(hazard.is_destructive for hazard in plan.hazards):
             with pytest.raises(HazardError):
@@ -335,6 +340,8 @@ async def test_plan_leads_to_what_a_fresh_database_has(case: Case, shared_databa
         else:
             await explorer.synchronize(classes=case.after, policy=cautious)
 
+        if REWRITES_TABLE not in case.hazards and DELETES_DATA not in case.hazards:
+            assert set(storage) <= set(await connection.session.fetch(STORAGE))
         assert (await explorer.plan(classes=case.after, policy=cautious)).is_empty
         for query, expected in case.checks:
             assert await connection.session.fetch(query) == expected
