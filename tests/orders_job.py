@@ -106,7 +106,11 @@ def job() -> dg.JobDefinition:
     definitions = dg.Definitions(
         assets=assets(),
         resources={"database": database},
-        jobs=[dg.define_asset_job("shop", executor_def=dg.multiprocess_executor)],
+        jobs=[
+            dg.define_asset_job(  # pyright: ignore[reportUnknownMemberType] - of Dagster
+                "shop", executor_def=dg.multiprocess_executor
+            )
+        ],
     )
     return definitions.resolve_job_def("shop")
 

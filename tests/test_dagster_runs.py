@@ -32,7 +32,7 @@ def database(postgresql: Server, monkeypatch: pytest.MonkeyPatch) -> PostgreSQLR
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as instance:
+    with dg.DagsterInstance.ephemeral() as instance:  # pyright: ignore[reportUnknownMemberType] - of Dagster
         yield instance
 
 
@@ -73,7 +73,7 @@ def fetch(parameters: ConnectionParameters, statement: str) -> list[tuple[Any, .
     return asyncio.run(ask())
 
 
-def failures(result: dg.ExecuteInProcessResult) -> str:
+def failures(result: dg.ExecuteInProcessResult | dg.JobExecutionResult) -> str:
     """:returns: What the failed steps say."""
     data = [event.step_failure_data for event in result.all_events if event.is_step_failure]
     return "\n".join(
@@ -209,11 +209,8 @@ def test_steps_in_processes_of_their_own_load_the_same_rows(
         ) as result,
     ):
         assert result.success, failures(result)
-        processes = {
-            event.event_specific_data.metadata["pid"].value
-            for event in result.all_events
-            if event.event_type_value == "STEP_WORKER_STARTED"
-        }
+        started = [event for event in result.all_events if event.event_type_value == "STEP_WORKER_STARTED"]
+        processes = {str(event.engine_event_data.metadata["pid"].value) for event in started}
         records = instance.fetch_materializations(ORDER, limit=10).records
         counts = {
             record.partition_key: record.asset_materialization.metadata["dagster/partition_row_count"].value

@@ -31,7 +31,7 @@ def database(postgresql: Server, monkeypatch: pytest.MonkeyPatch) -> PostgreSQLR
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as instance:
+    with dg.DagsterInstance.ephemeral() as instance:  # pyright: ignore[reportUnknownMemberType] - of Dagster
         yield instance
 
 
@@ -98,7 +98,7 @@ def test_a_second_run_plans_nothing_and_has_the_same_data_version(
     results = [run(database, instance, selection=[SCHEMA]) for _ in range(2)]
     assert schema_metadata(results[1])["steps"] == 0
     versions = {
-        event.materialization.tags["dagster/data_version"]
+        (event.materialization.tags or {})["dagster/data_version"]
         for result in results
         for event in result.get_asset_materialization_events()
     }

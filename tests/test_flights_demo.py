@@ -147,7 +147,7 @@ def test_a_day_is_loaded_as_scheduled_and_then_with_the_actual_times(
 def load_day(database: PostgreSQLResource, feed: str) -> dg.ExecuteInProcessResult:
     job = flight_definitions(database).resolve_job_def("flights_all")
     config: dict[str, Any] = {**demo.QUIET, "ops": {"flights__Flight": {"config": {"feed": feed}}}}
-    with dg.DagsterInstance.ephemeral() as instance:
+    with dg.DagsterInstance.ephemeral() as instance:  # pyright: ignore[reportUnknownMemberType] - of Dagster
         return job.execute_in_process(run_config=config, instance=instance, partition_key="2013-01-01")
 
 

@@ -9,7 +9,7 @@ import dagster as dg
 
 from examples.flights import model
 from examples.flights.files import FlightFile, data_directory
-from examples.flights.source import FlightsByDay, TableFile
+from examples.flights.source import FlightsByDay, table_file
 from pysqlsync_dagster import DatabaseResource, EmbeddedPostgreSQLResource, Source, TableModule, build_assets
 from pysqlsync_engine.base import GeneratorOptions
 
@@ -39,10 +39,10 @@ def flight_sources(module: ModuleType = model) -> dict[type, Source]:
     directory = data_directory()
     flights = FlightFile(directory / "flights.csv.zip")
     return {
-        module.Airline: TableFile(module.Airline, directory / "airlines.csv"),
-        module.Airport: TableFile(module.Airport, directory / "airports.csv"),
-        module.Plane: TableFile(module.Plane, directory / "planes.csv"),
-        module.Weather: TableFile(module.Weather, directory / "weather.csv"),
+        module.Airline: table_file(module.Airline, directory / "airlines.csv"),
+        module.Airport: table_file(module.Airport, directory / "airports.csv"),
+        module.Plane: table_file(module.Plane, directory / "planes.csv"),
+        module.Weather: table_file(module.Weather, directory / "weather.csv"),
         module.Flight: {
             "actual": FlightsByDay(module.Flight, flights),
             "scheduled": FlightsByDay(module.Flight, flights, scheduled=True),

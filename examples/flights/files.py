@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import importlib.util
+import io
 import os
 import tempfile
 import weakref
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -41,6 +41,20 @@ class Span:
     length: int
 
 
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """
+    A file that can be read by day.
+
+    :param header: First line of the packed file.
+    :param descriptor: Of the file that has the other lines.
+    """
+
+    header: bytes
+    index: Mapping[date, Sequence[Span]]
+    descriptor: int
+
+
 def remember(index: dict[date, list[Span]], day: Sequence[bytes], span: Span) -> None:
     """Add a range of lines to those of its day: year, month and day as they are in the file."""
     if span.length:
@@ -48,23 +62,24 @@ def remember(index: dict[date, list[Span]], day: Sequence[bytes], span: Span) ->
         index.setdefault(date(year, month, day_of_month), []).append(span)
 
 
-def unpack(packed: IO[bytes], unpacked: IO[bytes]) -> dict[date, list[Span]]:
+def unpack(packed: IO[bytes], copy: IO[bytes]) -> dict[date, list[Span]]:
     """
     Copy a file line by line.
 
-    :returns: Where the lines of each day are, without the header.
+    :param packed: Lines without a header, each of which starts with the day.
+    :returns: Where in the copy the lines of each day are.
     """
     index: dict[date, list[Span]] = {}
-    position = start = unpacked.write(packed.readline())
+    position = start = 0
     current: list[bytes] = []
     for line in packed:
-        day = line.split(b",", 3)[:3]
+        day = line.split(b",", len(DAY_COLUMNS))[: len(DAY_COLUMNS)]
         if day != current:
             remember(index, current, Span(start, position - start))
             current, start = day, position
-        position += unpacked.write(line)
+        position += copy.write(line)
     remember(index, current, Span(start, position - start))
-    unpacked.flush()
+    copy.flush()
     return index
 
 
@@ -84,33 +99,34 @@ class FlightFile:
         """Pickled as its path; another process unpacks for itself."""
         return (FlightFile, (self._path,))
 
-    @cached_property
-    def header(self) -> tuple[str, ...]:
-        """Names of the columns, in the order of the file."""
-        with zipfile.ZipFile(self._path) as archive, archive.open(FLIGHTS_MEMBER) as packed:
-            return tuple(next(csv.reader([packed.readline().decode()])))
+    @property
+    def name(self) -> str:
+        """Name of the file, for messages."""
+        return self._path.name
 
-    def lines(self, day: date | None) -> Iterator[str]:
-        """
-        :param day: `None` is the whole year.
-        :returns: Lines of the file without the header; none for a day that has no flights.
-        """
-        descriptor, index = self._unpacked
-        days = index if day is None else (day,)
-        for each in days:
-            for span in index.get(each, ()):
-                yield from os.pread(descriptor, span.length, span.start).decode().splitlines()
+    @property
+    def days(self) -> tuple[date, ...]:
+        """Days that have flights, in the order of the file."""
+        return tuple(self._unpacked.index)
+
+    def open(self, day: date) -> io.StringIO:
+        """:returns: The header and the lines of a day, as an open file; the header alone for a day without flights."""
+        unpacked = self._unpacked
+        spans = unpacked.index.get(day, ())
+        parts = [os.pread(unpacked.descriptor, span.length, span.start) for span in spans]
+        return io.StringIO(b"".join([unpacked.header, *parts]).decode(), newline="")
 
     @cached_property
-    def _unpacked(self) -> tuple[int, dict[date, list[Span]]]:
-        if list(self.header[: len(DAY_COLUMNS)]) != DAY_COLUMNS:
-            raise ValueError(f"{self._path.name}: expected columns {DAY_COLUMNS} first; got {list(self.header)}")
+    def _unpacked(self) -> Unpacked:
         with (
             zipfile.ZipFile(self._path) as archive,
             archive.open(FLIGHTS_MEMBER) as packed,
-            tempfile.TemporaryFile() as unpacked,
+            tempfile.TemporaryFile() as copy,
         ):
-            index = unpack(packed, unpacked)
-            descriptor = os.dup(unpacked.fileno())
+            header = packed.readline()
+            if header.decode().split(",")[: len(DAY_COLUMNS)] != DAY_COLUMNS:
+                raise ValueError(f"{self.name}: expected columns {DAY_COLUMNS} first; got {header.decode()!r}")
+            index = unpack(packed, copy)
+            descriptor = os.dup(copy.fileno())
         weakref.finalize(self, os.close, descriptor)
-        return descriptor, index
+        return Unpacked(header, index, descriptor)

@@ -62,7 +62,7 @@ def main() -> int:
     pages = subprocess.Popen(command(port), cwd=PROJECT, env=environment)  # noqa: S603 (our own interpreter, no shell)
     # Ctrl-C reaches the whole group of processes; to be ended alone, we pass it on
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: pages.terminate())
+    signal.signal(signal.SIGTERM, lambda number, frame: pages.send_signal(number))  # noqa: ARG005
     return pages.wait()
 
 
