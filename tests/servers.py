@@ -26,7 +26,7 @@ import pytest
 from pysqlsync_engine.capabilities import Capabilities, ServerVersion
 from pysqlsync_engine.dialect.postgresql.capabilities import capabilities_of, parse_version
 from pysqlsync_engine.embedded.accounts import server_account
-from pysqlsync_engine.embedded.binaries import Binaries, system_binaries, wheel_binaries
+from pysqlsync_engine.embedded.binaries import Binaries, copy_binaries, system_binaries, wheel_binaries
 from pysqlsync_engine.parameters import ConnectionParameters
 
 POSTGRESQL_URL_VARIABLE = "PYSQLSYNC_TEST_POSTGRESQL_URL"
@@ -180,8 +180,6 @@ def _with_version(name: str, parameters: ConnectionParameters, psql: str) -> Run
 @contextmanager
 def _cluster(name: str, binaries: Binaries) -> Generator[RunningServer, None, None]:
     account = server_account()
-    if not account.can("-x", binaries.directory / "postgres"):
-        raise ServerMissingError(f"{name}: {account.name} cannot run the programs in {binaries.directory}")
     # Short, because the path of a socket is limited to 107 bytes; a test session's own directory may be longer.
     directory = Path(tempfile.mkdtemp(prefix="pysqlsync-test-", dir="/tmp"))
     account.own(directory)
@@ -190,6 +188,8 @@ def _cluster(name: str, binaries: Binaries) -> Generator[RunningServer, None, No
         host=str(directory), port=5432, username=ROLE, password=password, database="postgres"
     )
     try:
+        if not account.can("-x", binaries.directory / "postgres"):  # root's checkout may be closed to others
+            binaries = copy_binaries(binaries, directory / "binaries")
         _initialise(binaries, directory, password)
         with _postmaster(binaries, directory) as postmaster:
             server = RunningServer(

@@ -275,6 +275,10 @@ def test_databases_of_another_version_are_refused(place: Path) -> None:
 
 
 def test_failure_to_make_a_cluster_tells_what_initdb_said(place: Path) -> None:
+    server = EmbeddedPostgreSQL(place / "server")
+    server.start()
+    server.release()
+    shutil.rmtree(server.directory / "data")
     program = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n{OWNER}"
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 200_000
     owner = own_program("-c", program, str(place / "server"))

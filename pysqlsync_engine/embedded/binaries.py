@@ -8,7 +8,6 @@ import re
 import shutil
 import stat
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -118,19 +117,34 @@ def copy_binaries(binaries: Binaries, into: Path) -> Binaries:
     """
     Copy programs to where the account of the server can run them, once per version.
 
-    :param into: Directory for copies; made if it is missing.
+    :param into: Directory for copies, and for nothing else; made if it is missing.
+    :raises EmbeddedServerError: if they cannot be copied.
     """
     root = into / f"{binaries.origin}-{binaries.version}"
-    relative = binaries.directory.relative_to(_root(binaries))
     if not root.is_dir():
-        into.mkdir(mode=0o755, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=into))
-        for tree in (relative.parent, *LIBRARIES):
-            if (_root(binaries) / tree).is_dir():
-                shutil.copytree(_root(binaries) / tree, temporary / tree, symlinks=True)
-        _open_to_all(temporary)
-        temporary.rename(root)
-    return replace(binaries, directory=root / relative)
+        incomplete = into / "incomplete"
+        shutil.rmtree(incomplete, ignore_errors=True)
+        try:
+            incomplete.mkdir(mode=0o755, parents=True)
+            _copy(binaries, incomplete)
+            into.chmod(0o755)
+            incomplete.rename(root)
+        except OSError as error:
+            shutil.rmtree(incomplete, ignore_errors=True)
+            raise EmbeddedServerError(
+                f"{binaries.directory}: cannot be copied to {into}, where the account of the server can run them;"
+                " is the disk full?"
+            ) from error
+    return replace(binaries, directory=root / binaries.directory.relative_to(_root(binaries)))
+
+
+def _copy(binaries: Binaries, into: Path) -> None:
+    tree = binaries.directory.parent.relative_to(_root(binaries))
+    for path in (tree, *LIBRARIES):
+        if (_root(binaries) / path).is_dir():
+            ignored = shutil.ignore_patterns("include")
+            shutil.copytree(_root(binaries) / path, into / path, symlinks=True, ignore=ignored)
+    _open_to_all(into)
 
 
 def _root(binaries: Binaries) -> Path:
