@@ -231,9 +231,10 @@ def _postmaster(binaries: Binaries, directory: Path) -> Generator[subprocess.Pop
     }
     command = [binaries.program("postgres"), "-D", str(directory / "data")]
     command += [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
-    # The kernel sends SIGINT (fast shutdown) to the server when the test session dies, even of SIGKILL.
+    # The kernel sends SIGINT (fast shutdown) to the server when the test session dies, even of SIGKILL; Ctrl-C in the
+    # terminal must not reach it, as tests still have to drop their databases then.
     with (directory / "log").open("wb") as log:
-        postmaster = account.spawn(["setpriv", "--pdeathsig", "INT", *command], log=log.fileno())
+        postmaster = account.spawn(["setsid", "setpriv", "--pdeathsig", "INT", *command], log=log.fileno())
     try:
         yield postmaster
     finally:
