@@ -197,7 +197,7 @@ def build_schema_asset(
         permitted = replace(base, allow=base.allow | set(config.allow))
         async with database.connection(tables.options) as connection:
             outcome = await synchronize(connection, tables, permitted)
-        context.log.info(f"{outcome.state}: {len(outcome.plan.steps)} steps, hazards: {plan_hazards(outcome.plan)}")
+        context.log.info(f"{outcome.state}; steps: {len(outcome.plan.steps)}; hazards: {plan_hazards(outcome.plan)}")
         shown = outcome_metadata(outcome, tables, op_name)
         passed = outcome.refusal is None and outcome.remaining.is_empty
         if not passed:

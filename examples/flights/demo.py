@@ -23,10 +23,11 @@ from rich.table import Table as Grid
 
 from examples.flights import model
 from examples.flights.definitions import DAYS, NAMESPACE, database, flight_definitions, flight_sources, flight_tables
-from examples.flights.home import DEMO_TAG, bury_killed_runs, only_demo, prepare_home
+from examples.flights.home import DEMO_TAG, bury_killed_runs, only_one, prepare_home
 from examples.flights.progress import Display, watch
 from examples.flights.reader import count_rows, count_rows_by_day
 from pysqlsync_dagster import EmbeddedPostgreSQLResource
+from pysqlsync_engine.base import Hazard
 from pysqlsync_engine.errors import EngineError
 
 FIRST_DAY = date(2013, 1, 1)
@@ -139,20 +140,22 @@ def report_schema(console: Console, result: dg.ExecuteInProcessResult) -> None:
     """Say what became of the schema; the whole plan if it was refused."""
     for evaluation in result.get_asset_check_evaluations():
         shown = {name: value.value for name, value in evaluation.metadata.items()}
-        console.print(f"schema: {shown['state']}, {shown['steps']} steps, hazards: {shown['hazards']}")
-        if not evaluation.passed:
-            for name in ("plan", "refused", "to_permit"):
-                if name in shown:
-                    console.print(str(shown[name]), markup=False, highlight=False)
+        steps = f"{shown['steps']} {'step' if shown['steps'] == 1 else 'steps'}"
+        console.print(f"schema: {shown['state']}, {steps}, hazards: {shown['hazards']}")
+        for name in () if evaluation.passed else ("plan", "refused", "to_permit"):
+            if name in shown:
+                console.print(str(shown[name]), markup=False)
 
 
 def report_failures(console: Console, result: dg.ExecuteInProcessResult) -> None:
-    """Say which steps failed, and why."""
+    """Say which steps failed, and why; where to read more is Dagster's pages."""
     for event in result.all_events:
         if event.is_step_failure:
             failure = event.step_failure_data
             reason = failure.user_failure_data.description if failure.user_failure_data else None
-            console.print(f"{event.step_key}: {reason or failure.error_display_string}", markup=False, highlight=False)
+            error = failure.error.message.strip() if failure.error else ""
+            console.print(f"{event.step_key}: {reason or error}", markup=False)
+    console.print("[red]failed[/]: rows that were there are still there; `make ui` shows the run")
 
 
 def run(console: Console, *, days: int, allow: Sequence[str] = (), module: ModuleType = model) -> int:
@@ -168,7 +171,7 @@ def run(console: Console, *, days: int, allow: Sequence[str] = (), module: Modul
     keys = day_keys(days)
     home = prepare_home()
     resource = database()
-    with only_demo(home), dg.DagsterInstance.get() as instance:
+    with only_one(home, "demo"), dg.DagsterInstance.get() as instance:
         if bury_killed_runs(instance):
             console.print("an earlier demo was killed; its rows are loaded again")
         server = resource.server
@@ -183,9 +186,6 @@ def run(console: Console, *, days: int, allow: Sequence[str] = (), module: Modul
         report_schema(console, result)
         if not result.success:
             report_failures(console, result)
-            console.print(
-                "[red]failed[/]: nothing was loaded into the tables named above; the data that was there is still there"
-            )
             return 1
         loaded = loads(result, module)
         counted = asyncio.run(count(resource, module))
@@ -230,8 +230,8 @@ def main() -> int:
         "--allow",
         action="append",
         default=[],
-        metavar="HAZARD",
-        help="permit a hazard, such as DELETES_DATA, in this run",
+        choices=[hazard.name for hazard in Hazard if hazard.is_destructive],
+        help="permit a hazard in this run, after a review of the plan",
     )
     arguments = parser.parse_args()
     console = Console(highlight=False, soft_wrap=True)

@@ -50,13 +50,13 @@ def prepare_home(directory: Path | None = None) -> Path:
 
 
 @contextmanager
-def only_demo(home: Path) -> Generator[None, None, None]:
+def only_one(home: Path, name: str) -> Generator[None, None, None]:
     """
-    Keep other demos out; the system lets go of the lock when the process ends, however it ends.
+    Keep out other programs of the same name; the system lets go of the lock when the process ends, however it ends.
 
-    :raises BlockingIOError: if another demo is running on the same instance.
+    :raises BlockingIOError: if another one is running on the same instance.
     """
-    with (home / "demo.lock").open("w") as file:
+    with (home / f"{name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
 
