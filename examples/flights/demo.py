@@ -145,6 +145,8 @@ def report_schema(console: Console, result: dg.ExecuteInProcessResult) -> None:
         for name in () if evaluation.passed else ("plan", "refused", "to_permit"):
             if name in shown:
                 console.print(str(shown[name]), markup=False)
+        if shown["state"] == "refused":
+            console.print("or here: python -m examples.flights.demo --allow HAZARD", markup=False)
 
 
 def report_failures(console: Console, result: dg.ExecuteInProcessResult) -> None:
