@@ -29,4 +29,3 @@ def changed(module: ModuleType, *replacements: tuple[str, str]) -> ModuleType:
     linecache.cache[path] = (len(source), None, source.splitlines(keepends=True), path)
     exec(compile(source, path, "exec"), vars(variant))  # noqa: S102 (our own source)
     return variant
-
