@@ -161,6 +161,10 @@ class ConnectionContext:
             redact_values=self._options.redact_values,
         )
 
+    async def count_rows(self, table: Table) -> int:
+        """:returns: Number of rows in the table; the server reads all of it."""
+        return await self._dialect.loader(self.capabilities).count(self._session, table)
+
     async def _load_objects(self, cls: type, objects: Objects, mode: LoadMode) -> LoadReport:
         spec = inspect_class(cls)
         table = self.get_table(cls)

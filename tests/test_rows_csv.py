@@ -7,6 +7,7 @@ import io
 import zipfile
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import make_dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 
 from pysqlsync_engine.data.csv import BATCH_ROWS, CellError, CsvSource
 from pysqlsync_engine.data.sources import Fields, RecordSource, Window
+from pysqlsync_engine.model.key_types import PrimaryKey
 from pysqlsync_engine.session import Row
 
 
@@ -113,6 +115,17 @@ def test_a_record_that_does_not_fit_the_header_is_named_by_line(tmp_path: Path, 
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no column seats; columns: a, b"):
         rows(source(tmp_path, "a,b\n", {"a": str, "seats": int}))
+
+
+def test_a_reference_to_another_table_is_read_as_its_key(tmp_path: Path) -> None:
+    country = make_dataclass("Country", [("code", PrimaryKey[str]), ("name", str)])
+    city = make_dataclass("City", [("id", PrimaryKey[int]), ("country", country)])
+    path = tmp_path / "streets.csv"
+    path.write_text("city,country\n7,NL\n")
+    assert rows(CsvSource(path, Fields(("city", "country"), (city, country)))) == [(7, "NL")]
+    pair = make_dataclass("Pair", [("one", PrimaryKey[int]), ("two", PrimaryKey[int])])
+    with pytest.raises(TypeError, match="Pair, which has a key of 2 fields"):
+        CsvSource(path, Fields(("city",), (pair,)))
 
 
 def test_a_type_without_a_spelling_needs_a_converter(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import csv
 import enum
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import is_dataclass
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from itertools import islice
@@ -18,7 +19,7 @@ from pysqlsync_engine.data.codec import shorten
 from pysqlsync_engine.data.fitting import is_class
 from pysqlsync_engine.data.sources import Fields, Window
 from pysqlsync_engine.errors import LoadError
-from pysqlsync_engine.model.annotations import unwrap
+from pysqlsync_engine.model.annotations import key_annotations, unwrap
 from pysqlsync_engine.session import Batch, Row
 
 Convert = Callable[[str], Any]
@@ -181,17 +182,30 @@ class UnknownLabelError(ValueError):
 def converter_for(annotation: Any) -> Convert:
     """
     :returns: Converter for the spelling that a type has by itself: ISO 8601 for dates and times (with `Z` or an offset for
-        a moment), `true`/`false`, `t`/`f`, `yes`/`no`, `1`/`0` for a truth value, the label for an enumeration.
+        a moment), `true`/`false`, `t`/`f`, `yes`/`no`, `1`/`0` for a truth value, the label for an enumeration, the key for a
+        class that describes another table.
     :raises TypeError: if the type has none.
     """
     kind = unwrap(annotation).type
     if is_class(kind, enum.Enum):
         return _label_converter(kind)
+    if is_dataclass(kind):
+        return _key_converter(kind)
     if kind is Any:
         return str
     if kind not in _CONVERTERS:
         raise TypeError(f"no converter for cells of type {getattr(kind, '__name__', kind)}; give CsvSource one")
     return _CONVERTERS[kind]
+
+
+def _key_converter(kind: Any) -> Convert:
+    """:returns: Converter for the key of a class; raises `TypeError` if a cell cannot hold the key."""
+    keys = key_annotations(kind)
+    if len(keys) != 1:
+        raise TypeError(
+            f"no converter for cells of type {kind.__name__}, which has a key of {len(keys)} fields; give CsvSource one"
+        )
+    return converter_for(*keys.values())
 
 
 def _label_converter(kind: type[enum.Enum]) -> Convert:

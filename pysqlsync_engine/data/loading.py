@@ -123,6 +123,10 @@ class Loader(Protocol):
         """
         ...
 
+    async def count(self, session: Session, table: Table) -> int:
+        """:returns: Number of rows in the table; the server reads all of it."""
+        ...
+
 
 async def load(
     session: Session,

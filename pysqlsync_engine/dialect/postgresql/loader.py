@@ -49,6 +49,10 @@ class PostgreSQLLoader:
             return _StagedStore(staging)
         return _DirectStore(staging)
 
+    async def count(self, session: Session, table: Table) -> int:
+        ((rows,),) = await session.fetch(f"SELECT count(*) FROM {table.name}")
+        return rows
+
 
 class _DirectStore:
     """Copies rows into the table itself; from the first batch on that COPY cannot send, by way of a staging table."""
