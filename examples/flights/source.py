@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import is_dataclass
 from datetime import date
 from pathlib import Path
 
 from examples.flights.files import FlightFile
-from pysqlsync_engine.data.csv import Convert, CsvSource
+from pysqlsync_engine.base import class_fields
+from pysqlsync_engine.data.csv import CsvSource
 from pysqlsync_engine.data.sources import Fields, Window
-from pysqlsync_engine.formation.inspection import class_fields, inspect_class
 from pysqlsync_engine.session import Batch
 
 NULL = ("NA",)
@@ -19,14 +18,9 @@ ACTUAL_COLUMNS = frozenset({"dep_time", "dep_delay", "arr_time", "arr_delay", "t
 """What is known of a flight only when it has been flown."""
 
 
-def reference_converters(cls: type) -> dict[str, Convert]:
-    """:returns: For fields that refer to another table, what reads the key of its row; all keys referred to are texts."""
-    return {field.column_name: str for field in inspect_class(cls).fields if is_dataclass(field.type.type)}
-
-
 def table_file(cls: type, path: Path) -> CsvSource:
     """:returns: Record source of a table that is one file, always read whole."""
-    return CsvSource(path, class_fields(cls), name=path.name, null=NULL, converters=reference_converters(cls))
+    return CsvSource(path, class_fields(cls), name=path.name, null=NULL)
 
 
 class FlightsByDay:
@@ -39,7 +33,6 @@ class FlightsByDay:
 
     def __init__(self, cls: type, file: FlightFile, *, scheduled: bool = False) -> None:
         self._file = file
-        self._converters = reference_converters(cls)
         fields = class_fields(cls)
         known = [
             (name, annotation)
@@ -70,5 +63,4 @@ class FlightsByDay:
             self._fields,
             name=f"{self._file.name}, flights of {day}",
             null=NULL,
-            converters=self._converters,
         )
