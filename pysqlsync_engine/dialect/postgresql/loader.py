@@ -19,6 +19,7 @@ from pysqlsync_engine.model.object_types import (
     ForeignKeyConstraint,
     IdentityMode,
     PrimaryKeyConstraint,
+    Table,
     UniqueConstraint,
 )
 from pysqlsync_engine.session import Session
