@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo ui test lint clean
+.PHONY: help demo ui screenshots test lint clean
 
 help: ## Show what there is to type
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -25,6 +25,9 @@ demo: .venv/demo.stamp ## Load real flights through Dagster into an embedded Pos
 
 ui: .venv/demo.stamp ## Serve Dagster's pages on what the demo has loaded
 	@.venv/bin/python -m examples.flights.ui $(ARGS)
+
+screenshots: .venv/test.stamp ## Take the pictures of the documentation, of what the demo has loaded
+	@.venv/bin/python -m examples.flights.screenshot docs/images
 
 test: .venv/test.stamp ## Run all tests against real servers
 	@.venv/bin/python -m pytest -rs $(ARGS)

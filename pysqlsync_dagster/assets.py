@@ -13,7 +13,7 @@ from pysqlsync_dagster.schema_sync import build_schema_asset, require_in_sync
 from pysqlsync_dagster.streams import PartitionLoad, Source, feeds, load_windows, windows
 from pysqlsync_dagster.translator import TableModule, TableTranslator, build_table_specs
 from pysqlsync_engine.base import ConnectionContext, SyncPolicy
-from pysqlsync_engine.data.sources import RecordSource
+from pysqlsync_engine.data.sources import RecordSource, Window
 from pysqlsync_engine.errors import EngineError
 
 
@@ -34,6 +34,16 @@ class AssetOptions:
     retry_policy: dg.RetryPolicy | None = None
     pool: str | None = None
     op_tags: Mapping[str, str] | None = None
+
+
+def failure_text(error: Exception, wanted: Sequence[Window | None], finished: Sequence[PartitionLoad]) -> str:
+    """:returns: What went wrong in which partition, and what became of the partitions before it."""
+    reason = str(error) if isinstance(error, EngineError) else f"{type(error).__name__}: {error}"
+    failed = wanted[len(finished)] if len(finished) < len(wanted) else None
+    if failed is None:
+        return reason
+    stored = f"{len(finished)} of {len(wanted)} partitions were stored and are recorded; load the others again"
+    return f"partition {failed.key}: {reason}; {stored}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +88,9 @@ class TableLoader:
             async for load in load_windows(connection, table, self.sources[feed], wanted):
                 finished.append(load)
                 self.record(context, load, feed)
+        except (EngineError, OSError, ValueError) as error:
+            self.record_checkpoints(context, finished, feed)
+            raise dg.Failure(description=failure_text(error, wanted, finished)) from error
         except BaseException:
             self.record_checkpoints(context, finished, feed)
             raise

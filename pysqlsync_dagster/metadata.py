@@ -212,8 +212,11 @@ def plan_hazards(plan: Plan) -> str:
     return ", ".join(found) or "none"
 
 
-def load_metadata(report: LoadReport, *, partitioned: bool, feed: str | None) -> dict[str, Any]:
-    """:returns: What one stream did: counts of the driver, not of a query afterwards."""
+def load_metadata(report: LoadReport, *, partitioned: bool, feed: str) -> dict[str, Any]:
+    """
+    :param feed: Name of the record source; empty for the only one.
+    :returns: What one stream did: counts of the driver, not of a query afterwards.
+    """
     count = "dagster/partition_row_count" if partitioned else "dagster/row_count"
     counts: dict[str, Any] = {
         count: report.affected,
@@ -223,4 +226,4 @@ def load_metadata(report: LoadReport, *, partitioned: bool, feed: str | None) ->
         "seconds": round(report.seconds, 3),
         "rows_per_second": round(report.rows_per_second),
     }
-    return counts if feed is None else {**counts, "feed": feed}
+    return {**counts, "feed": feed} if feed else counts
