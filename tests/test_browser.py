@@ -49,7 +49,7 @@ def test_the_page_of_the_schema_shows_the_plan_that_was_applied(
     executable: str, pages: tuple[FlightsHome, str]
 ) -> None:
     with browser_page(executable) as page:
-        open_plan(page, pages[1])
+        assert open_plan(page, pages[1])
         text = page.inner_text("body")
     assert 'CREATE TABLE "flights"."Flight"' in text
     assert "applied" in text
