@@ -115,17 +115,20 @@ class RowError(LoadError):
     :param table: Qualified name of the table, as the user wrote it.
     :param column: Name of the column; `None` if the row as a whole is at fault.
     :param row: Number of the row in its stream, from 1; `None` if the server did not tell.
-    :param reason: What is wrong, with the value shortened (or left out where values are redacted).
+    :param reason: What is wrong.
+    :param value: What is at fault, shortened; `None` if it is not known, or values are redacted.
     """
 
-    def __init__(self, table: str, column: str | None, row: int | None, reason: str) -> None:
+    def __init__(self, table: str, column: str | None, row: int | None, reason: str, value: str | None = None) -> None:
         place = table if column is None else f"{table}.{column}"
         number = "" if row is None else f": row {row}"
-        super().__init__(f"{place}{number}: {reason}")
+        shown = "" if value is None else f": {value}"
+        super().__init__(f"{place}{number}: {reason}{shown}")
         self.table = table
         self.column = column
         self.row = row
         self.reason = reason
+        self.value = value
 
 
 class EmbeddedServerError(EngineError):

@@ -85,8 +85,9 @@ class LoadTarget:
         :param value: The value in a form that fits in a message; `None` if it is not known.
         :returns: Error for a row of the stream, without the value if values are redacted.
         """
-        shown = "" if value is None or self.redact_values else f": {value}"
-        return RowError(self.table.name.display, column, row, reason + shown)
+        if self.redact_values:
+            return RowError(self.table.name.display, column, row, reason.removesuffix("; got"))
+        return RowError(self.table.name.display, column, row, reason, value)
 
 
 class RowStore(Protocol):
@@ -177,6 +178,8 @@ async def _send(session: Session, store: RowStore, stream: _Stream, source: Asyn
                 raise
             # a hook or the driver refused a value; the hooks know best which one and why
             raise stream.find_bad_row(error) from (None if stream.target.redact_values else error)
+        except RowError as error:
+            raise stream.with_value(error) from error.__cause__
 
 
 async def _joined(first: Batch, rest: AsyncIterator[Batch]) -> AsyncGenerator[Batch]:
@@ -261,6 +264,17 @@ class _Stream:
         column = None if cell.field is None else self.target.columns[cell.field].name.name
         number = self.rows - len(self._batch) + cell.index + 1
         return self.target.row_error(column, number, cell.reason, shorten(cell.value))
+
+    def with_value(self, error: RowError) -> RowError:
+        """:returns: The error, with the value at fault if the server did not show it and the row is still at hand."""
+        before = self.rows - len(self._batch)
+        names = [column.name.name for column in self.target.columns]
+        if error.value is not None or error.row is None or error.row <= before or error.column not in names:
+            return error
+        value = self._batch[error.row - before - 1][names.index(error.column)]
+        if value is None or str(value) in error.reason:
+            return error
+        return self.target.row_error(error.column, error.row, error.reason, shorten(value))
 
 
 def _plain(hooks: Sequence[Hook | None]) -> NumberedEncoder:

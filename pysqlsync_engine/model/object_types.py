@@ -94,9 +94,11 @@ class CheckConstraint(Constraint):
     A condition that each row meets.
 
     :param expression: SQL condition without the outer parentheses, as the server would print it.
+    :param columns: Those that the condition is about, where known; for messages, not compared.
     """
 
     expression: str
+    columns: tuple[LocalId, ...] = field(default=(), compare=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ class LabelCheck(CheckConstraint):
     def __post_init__(self) -> None:
         labels = ", ".join(quote_literal(label) for label in self.labels)
         object.__setattr__(self, "expression", f"{self.column} IN ({labels})")
+        object.__setattr__(self, "columns", (self.column,))
 
 
 @dataclass(frozen=True, slots=True)

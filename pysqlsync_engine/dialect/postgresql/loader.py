@@ -16,6 +16,7 @@ from pysqlsync_engine.dialect.postgresql.transfer import Transfer, make_transfer
 from pysqlsync_engine.errors import RowError, StatementError
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 from pysqlsync_engine.model.object_types import (
+    CheckConstraint,
     ForeignKeyConstraint,
     IdentityMode,
     PrimaryKeyConstraint,
@@ -337,7 +338,9 @@ def _column(target: LoadTarget, error: StatementError) -> str | None:
         return error.column
     key = () if target.table.primary_key is None else (target.table.primary_key,)
     for item in (*key, *target.table.constraints):
-        is_about_columns = isinstance(item, PrimaryKeyConstraint | ForeignKeyConstraint | UniqueConstraint)
+        is_about_columns = isinstance(
+            item, PrimaryKeyConstraint | ForeignKeyConstraint | UniqueConstraint | CheckConstraint
+        )
         if item.name.name == error.constraint and is_about_columns and len(item.columns) == 1:
             return item.columns[0].name
     return None

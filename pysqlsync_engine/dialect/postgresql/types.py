@@ -258,7 +258,8 @@ class _Lowering:
             case ForeignKeyConstraint():
                 return replace(constraint, referenced_table=self.name(constraint.referenced_table))
             case LabelCheck():
-                return CheckConstraint(constraint.name, self.label_expression(constraint, columns, table))
+                expression = self.label_expression(constraint, columns, table)
+                return CheckConstraint(constraint.name, expression, columns=constraint.columns)
             case _:
                 return constraint
 
