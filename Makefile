@@ -30,7 +30,7 @@ screenshots: .venv/test.stamp ## Take the pictures of the documentation, of what
 	@.venv/bin/python -m examples.flights.screenshot docs/images
 
 test: .venv/test.stamp ## Run all tests against real servers
-	@.venv/bin/python -m pytest -rs $(ARGS)
+	@.venv/bin/python -m pytest -rs --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 lint: .venv/test.stamp ## Check format, style, types and layers
 	.venv/bin/python -m ruff format --check .

@@ -98,7 +98,7 @@ class TableLoader:
     def record(self, context: dg.AssetExecutionContext, load: PartitionLoad, feed: str) -> None:
         """Add what one stream did to the materialization of its partition, and to the log."""
         report = load.report
-        shown = load_metadata(report, partitioned=load.key is not None, feed=feed)
+        shown = load_metadata(report, total=load.total, feed=feed)
         context.add_asset_metadata(shown, asset_key=self.key, partition_key=load.key)
         place = report.table if load.key is None else f"{report.table}, partition {load.key}"
         speed = f"{report.seconds:.2f} s, {report.rows_per_second:,.0f} rows/s"
@@ -110,7 +110,7 @@ class TableLoader:
         """Record partitions that were stored before a failure as materialized: only the others need be run again."""
         for load in finished:
             if load.key is not None:
-                shown = load_metadata(load.report, partitioned=True, feed=feed)
+                shown = load_metadata(load.report, total=load.total, feed=feed)
                 context.log_event(dg.AssetMaterialization(self.key, partition=load.key, metadata=shown))
 
 

@@ -212,14 +212,15 @@ def plan_hazards(plan: Plan) -> str:
     return ", ".join(found) or "none"
 
 
-def load_metadata(report: LoadReport, *, partitioned: bool, feed: str) -> dict[str, Any]:
+def load_metadata(report: LoadReport, *, total: int | None, feed: str) -> dict[str, Any]:
     """
+    :param total: Rows in the whole table afterwards; `None` if the stream was one partition of it.
     :param feed: Name of the record source; empty for the only one.
-    :returns: What one stream did: counts of the driver, not of a query afterwards.
+    :returns: What one stream did.
     """
-    count = "dagster/partition_row_count" if partitioned else "dagster/row_count"
+    count = {"dagster/partition_row_count": report.affected} if total is None else {"dagster/row_count": total}
     counts: dict[str, Any] = {
-        count: report.affected,
+        **count,
         "rows": report.rows,
         "affected": report.affected,
         "batches": report.batches,

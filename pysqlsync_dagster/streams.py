@@ -22,10 +22,12 @@ class PartitionLoad:
     A stream that was stored.
 
     :param key: Partition key; `None` where the table is loaded whole.
+    :param total: Rows in the table afterwards, where it is loaded whole; `None` for a partition.
     """
 
     key: str | None
     report: LoadReport
+    total: int | None = None
 
 
 def feeds(source: Source) -> dict[str, RecordSource]:
@@ -59,4 +61,8 @@ async def load_windows(
         report = await connection.load_batches(
             table, fields=source.fields, batches=source.batches(window), mode=LoadMode.UPSERT
         )
-        yield PartitionLoad(None if window is None else window.key, report)
+        if window is not None:
+            yield PartitionLoad(window.key, report)
+        else:
+            # The table may have rows that the source has no longer; to count costs little beside loading the whole table.
+            yield PartitionLoad(None, report, await connection.count_rows(table))

@@ -102,6 +102,15 @@ def test_each_partition_of_one_run_has_counts_of_its_own(
     assert shown(result, CUSTOMER)[None]["dagster/row_count"] == 2
 
 
+def test_the_number_of_rows_is_that_of_the_table_not_of_the_last_source(
+    database: PostgreSQLResource, instance: dg.DagsterInstance
+) -> None:
+    assert run(database, instance).success
+    fewer = Rows(Fields(("id", "email"), (int, str)), [(1, "ada@example.org")])
+    again = shown(run(database, instance, customer_rows=fewer), CUSTOMER)[None]
+    assert (again["rows"], again["dagster/row_count"]) == (1, 2)
+
+
 def test_the_same_assets_can_be_loaded_twice_in_one_process(
     database: PostgreSQLResource, instance: dg.DagsterInstance
 ) -> None:

@@ -25,7 +25,7 @@ from examples.flights import model
 from examples.flights.definitions import DAYS, NAMESPACE, database, flight_definitions, flight_sources, flight_tables
 from examples.flights.home import DEMO_TAG, bury_killed_runs, only_one, prepare_home
 from examples.flights.progress import Display, watch
-from examples.flights.reader import count_rows, count_rows_by_day
+from examples.flights.reader import count_rows_by_day
 from pysqlsync_dagster import EmbeddedPostgreSQLResource
 from pysqlsync_engine.base import Hazard
 from pysqlsync_engine.errors import EngineError
@@ -106,7 +106,7 @@ async def count(resource: EmbeddedPostgreSQLResource, module: ModuleType) -> dic
                 days = await count_rows_by_day(connection, table)
                 counted[cls.__name__] = {day.isoformat(): rows for day, rows in days.items()}
             else:
-                counted[cls.__name__] = {None: await count_rows(connection, table)}
+                counted[cls.__name__] = {None: await connection.count_rows(table)}
     return counted
 
 

@@ -8,12 +8,6 @@ from pysqlsync_engine.base import ConnectionContext
 from pysqlsync_engine.model.object_types import Table
 
 
-async def count_rows(connection: ConnectionContext, table: Table) -> int:
-    """:returns: Number of rows in a table."""
-    ((count,),) = await connection.session.fetch(f"SELECT count(*) FROM {table.name}")
-    return int(count)
-
-
 async def count_rows_by_day(connection: ConnectionContext, table: Table) -> dict[date, int]:
     """:returns: Number of rows of each day that has any, in a table with columns for year, month and day."""
     rows = await connection.session.fetch(
