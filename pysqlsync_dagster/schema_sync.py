@@ -47,6 +47,11 @@ class SchemaOutcome:
     remaining: Plan
 
     @property
+    def is_in_sync(self) -> bool:
+        """True if the live schema is the described one now."""
+        return self.refusal is None and self.remaining.is_empty
+
+    @property
     def state(self) -> str:
         """One word or two for the UI."""
         if self.refusal is not None:
@@ -152,6 +157,28 @@ def schema_asset_key(tables: TableModule) -> dg.AssetKey:
     return dg.AssetKey(["schema"] if namespace is None else [namespace, "schema"])
 
 
+def schema_spec(tables: TableModule) -> dg.AssetSpec:
+    """:returns: What is known of the schema asset of a module before its first run."""
+    key = schema_asset_key(tables)
+    return dg.AssetSpec(
+        key,
+        description=f"Tables of module `{tables.title}`: planned, reviewed here, and applied before rows are loaded.",
+        group_name=group_name(key.path[0] if len(key.path) > 1 else None),
+        kinds={tables.dialect, "schema"},
+        owners=tables.owners,
+        metadata={"definition": dg.MetadataValue.md(sql_markdown(tables.script()))},
+    )
+
+
+def schema_result(outcome: SchemaOutcome, shown: dict[str, Any]) -> dg.MaterializeResult[Any]:
+    """:returns: An outcome as Dagster records it: the asset and its check, with the same metadata."""
+    check = dg.AssetCheckResult(
+        passed=outcome.is_in_sync, check_name=IN_SYNC, metadata=shown, description=check_description(outcome)
+    )
+    version = dg.DataVersion(outcome.remaining.source_fingerprint)
+    return dg.MaterializeResult(metadata=shown, data_version=version, check_results=[check])
+
+
 def build_schema_asset(
     tables: TableModule, *, policy: SyncPolicy | None = None, resource: str = "database", pool: str | None = None
 ) -> dg.AssetsDefinition:
@@ -166,50 +193,24 @@ def build_schema_asset(
     :param pool: Concurrency pool of the asset.
     """
     base = policy or SyncPolicy()
-    key = schema_asset_key(tables)
-    op_name = key.to_python_identifier()
-
-    @dg.multi_asset(
-        name=op_name,
-        specs=[
-            dg.AssetSpec(
-                key,
-                description=f"Tables of module `{tables.title}`: planned, reviewed here, and applied before rows are loaded.",
-                group_name=group_name(key.path[0] if len(key.path) > 1 else None),
-                kinds={tables.dialect, "schema"},
-                owners=tables.owners,
-                metadata={"definition": dg.MetadataValue.md(sql_markdown(tables.script()))},
-            )
-        ],
-        check_specs=[
-            dg.AssetCheckSpec(
-                IN_SYNC,
-                asset=key,
-                blocking=True,
-                description="The live schema is what the data-classes describe; no table is loaded while it is not.",
-            )
-        ],
-        required_resource_keys={resource},
-        pool=pool,
+    spec = schema_spec(tables)
+    op_name = spec.key.to_python_identifier()
+    check = dg.AssetCheckSpec(
+        IN_SYNC,
+        asset=spec.key,
+        blocking=True,
+        description="The live schema is what the data-classes describe; no table is loaded while it is not.",
     )
+
+    @dg.multi_asset(name=op_name, specs=[spec], check_specs=[check], required_resource_keys={resource}, pool=pool)
     async def synchronize_schema(context: dg.AssetExecutionContext, config: SchemaConfig):
         database: DatabaseResource = getattr(context.resources, resource)
         permitted = replace(base, allow=base.allow | set(config.allow))
         async with database.connection(tables.options) as connection:
             outcome = await synchronize(connection, tables, permitted)
         context.log.info(f"{outcome.state}; steps: {len(outcome.plan.steps)}; hazards: {plan_hazards(outcome.plan)}")
-        shown = outcome_metadata(outcome, tables, op_name)
-        passed = outcome.refusal is None and outcome.remaining.is_empty
-        if not passed:
+        if not outcome.is_in_sync:
             context.log.error(outcome.refusal or check_description(outcome))
-        return dg.MaterializeResult(
-            metadata=shown,
-            data_version=dg.DataVersion(outcome.remaining.source_fingerprint),
-            check_results=[
-                dg.AssetCheckResult(
-                    passed=passed, check_name=IN_SYNC, metadata=shown, description=check_description(outcome)
-                )
-            ],
-        )
+        return schema_result(outcome, outcome_metadata(outcome, tables, op_name))
 
     return synchronize_schema
