@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import ModuleType
 
 import dagster as dg
@@ -11,7 +11,7 @@ from examples.flights import model
 from examples.flights.files import FlightFile, data_directory
 from examples.flights.source import FlightsByDay, table_file
 from pysqlsync_dagster import DatabaseResource, EmbeddedPostgreSQLResource, Source, TableModule, build_assets
-from pysqlsync_engine.base import GeneratorOptions
+from pysqlsync_engine.base import GeneratorOptions, entities
 
 NAMESPACE = "flights"
 
@@ -30,24 +30,28 @@ def flight_tables(module: ModuleType = model) -> TableModule:
         module,
         options=GeneratorOptions(namespaces={module: NAMESPACE}),
         owners=("team:flights",),
-        partitions={module.Flight: DAYS},
+        partitions={cls: DAYS for cls in entities(module) if cls.__name__ == "Flight"},
     )
 
 
 def flight_sources(module: ModuleType = model) -> dict[type, Source]:
-    """:returns: Where the rows of each table come from; flights as they were flown, or as they were scheduled."""
+    """
+    :returns: Where the rows of each table come from; flights as they were flown, or as they were scheduled. A class that the
+        package has no file for is shown, but not loaded.
+    """
     directory = data_directory()
     flights = FlightFile(directory / "flights.csv.zip")
-    return {
-        module.Airline: table_file(module.Airline, directory / "airlines.csv"),
-        module.Airport: table_file(module.Airport, directory / "airports.csv"),
-        module.Plane: table_file(module.Plane, directory / "planes.csv"),
-        module.Weather: table_file(module.Weather, directory / "weather.csv"),
-        module.Flight: {
-            "actual": FlightsByDay(module.Flight, flights),
-            "scheduled": FlightsByDay(module.Flight, flights, scheduled=True),
+    sources: dict[str, Callable[[type], Source]] = {
+        "Airline": lambda cls: table_file(cls, directory / "airlines.csv"),
+        "Airport": lambda cls: table_file(cls, directory / "airports.csv"),
+        "Plane": lambda cls: table_file(cls, directory / "planes.csv"),
+        "Weather": lambda cls: table_file(cls, directory / "weather.csv"),
+        "Flight": lambda cls: {
+            "actual": FlightsByDay(cls, flights),
+            "scheduled": FlightsByDay(cls, flights, scheduled=True),
         },
     }
+    return {cls: sources[cls.__name__](cls) for cls in entities(module) if cls.__name__ in sources}
 
 
 def flight_definitions(
@@ -59,14 +63,17 @@ def flight_definitions(
     :param database: Where the tables are.
     :param sources: Where rows come from instead of the files of the package.
     """
-    assets = build_assets(flight_tables(module), sources=sources or flight_sources(module))
-    daily = dg.define_asset_job(  # pyright: ignore[reportUnknownMemberType] - of Dagster
-        "flights_daily",
-        selection=dg.AssetSelection.assets([NAMESPACE, module.Flight.__name__]),
-        description="Loads the flights of one day, or of several; the schema must be in sync.",
-    )
+    tables = flight_tables(module)
+    by_day = [
+        dg.define_asset_job(  # pyright: ignore[reportUnknownMemberType] - of Dagster
+            "flights_daily",
+            selection=dg.AssetSelection.assets([NAMESPACE, cls.__name__]),
+            description="Loads the flights of one day, or of several; the schema must be in sync.",
+        )
+        for cls in tables.partitions
+    ]
     return dg.Definitions(
-        assets=assets,
+        assets=build_assets(tables, sources=sources or flight_sources(module)),
         resources={"database": database},
         executor=dg.in_process_executor,  # steps are short: a process for each would take longer than its work
         jobs=[
@@ -80,11 +87,12 @@ def flight_definitions(
                 selection=dg.AssetSelection.all(),
                 description="Schema, all tables, and the flights of some days.",
             ),
-            daily,
+            *by_day,
         ],
         schedules=[
             dg.build_schedule_from_partitioned_job(  # pyright: ignore[reportUnknownMemberType] - of Dagster
-                daily, hour_of_day=6
+                job, hour_of_day=6
             )
+            for job in by_day
         ],
     )

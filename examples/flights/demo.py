@@ -173,15 +173,14 @@ def run(console: Console, *, days: int, allow: Sequence[str] = (), module: Modul
     keys = day_keys(days)
     home = prepare_home()
     resource = database()
+    tables = flight_tables(module)
     with only_one(home, "demo"), dg.DagsterInstance.get() as instance:
         if bury_killed_runs(instance):
             console.print("an earlier demo was killed; its rows are loaded again")
         server = resource.server
         server.start(resource.database)
         console.print(f"server: embedded PostgreSQL in {server.directory}; not for production")
-        display = Display(
-            console, {cls.__name__: days if cls is module.Flight else 1 for cls in flight_tables(module).classes}
-        )
+        display = Display(console, {cls.__name__: days if cls in tables.partitions else 1 for cls in tables.classes})
         definitions = flight_definitions(resource, module, sources=watch(flight_sources(module), display))
         with display.shown():
             result = execute(definitions, instance, keys, allow)
