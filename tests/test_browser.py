@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NoReturn
 
 import pytest
 
 from tests.flights_home import FlightsHome, flights_home
 
 pytest.importorskip("playwright", reason="playwright is not installed")
+
+from playwright.sync_api import sync_playwright
 
 from examples.flights.screenshot import ASSETS, browser_page, chromium, open_lineage, open_plan, web_pages
 
@@ -20,10 +23,18 @@ def executable(request: pytest.FixtureRequest) -> str:
     """Path of the browser."""
     found = chromium()
     if found is None:
-        if request.config.getoption("--require-servers"):
-            pytest.fail("chromium is not installed", pytrace=False)
-        pytest.skip("chromium is not installed")
-    return found
+        missing(request, "chromium is not installed")
+    try:
+        with sync_playwright():
+            return found
+    except Exception as error:  # noqa: BLE001 - what it raises when its own program cannot be executed has no class
+        missing(request, f"playwright does not start: {error}; on Debian, install libatomic1")
+
+
+def missing(request: pytest.FixtureRequest, reason: str) -> NoReturn:
+    if request.config.getoption("--require-servers"):
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
 
 
 @pytest.fixture(scope="module")

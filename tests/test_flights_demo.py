@@ -74,8 +74,9 @@ def test_the_days_of_a_demo_are_recorded_with_their_own_counts(loaded_home: Flig
             ),
             "narrows a type",
         ),
+        (("@dataclass(slots=True)\nclass Weather", "class Weather"), "drop table flights.Weather"),
     ],
-    ids=["renamed field", "shorter text"],
+    ids=["renamed field", "shorter text", "removed class"],
 )
 def test_a_destructive_change_is_refused_in_the_terminal(
     loaded_home: FlightsHome, monkeypatch: pytest.MonkeyPatch, replacement: tuple[str, str], hazard: str
