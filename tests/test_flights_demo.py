@@ -7,8 +7,11 @@ import io
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -17,7 +20,7 @@ from rich.console import Console
 
 from examples.flights import demo, model
 from examples.flights.definitions import flight_definitions
-from examples.flights.home import UNFINISHED
+from examples.flights.home import UNFINISHED, only_one
 from pysqlsync_dagster import PostgreSQLResource
 from pysqlsync_engine.factory import get_dialect
 from tests import orders_job
@@ -158,3 +161,15 @@ def fetch(server: Server, statement: str) -> list[tuple[Any, ...]]:
             return await connection.session.fetch(statement)
 
     return asyncio.run(ask())
+
+
+def test_a_demo_waits_for_one_that_is_about_to_end(tmp_path: Path) -> None:
+    holder = ExitStack()
+    holder.enter_context(only_one(tmp_path, "demo"))
+    with pytest.raises(BlockingIOError), only_one(tmp_path, "demo"):
+        pass
+    release = threading.Timer(0.3, holder.close)
+    release.start()
+    with only_one(tmp_path, "demo", wait_s=30):
+        assert release.finished.is_set()
+    release.join()

@@ -30,6 +30,9 @@ from pysqlsync_dagster import EmbeddedPostgreSQLResource
 from pysqlsync_engine.base import Hazard
 from pysqlsync_engine.errors import EngineError
 
+LOCK_TIMEOUT_S = 20.0
+"""How long to wait for a demo that was told to stop."""
+
 FIRST_DAY = date(2013, 1, 1)
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -174,7 +177,7 @@ def run(console: Console, *, days: int, allow: Sequence[str] = (), module: Modul
     home = prepare_home()
     resource = database()
     tables = flight_tables(module)
-    with only_one(home, "demo"), dg.DagsterInstance.get() as instance:
+    with only_one(home, "demo", wait_s=LOCK_TIMEOUT_S), dg.DagsterInstance.get() as instance:
         if bury_killed_runs(instance):
             console.print("an earlier demo was killed; its rows are loaded again")
         server = resource.server

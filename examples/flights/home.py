@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import dagster as dg
 
@@ -50,15 +52,30 @@ def prepare_home(directory: Path | None = None) -> Path:
 
 
 @contextmanager
-def only_one(home: Path, name: str) -> Generator[None, None, None]:
+def only_one(home: Path, name: str, *, wait_s: float = 0.0) -> Generator[None, None, None]:
     """
     Keep out other programs of the same name; the system lets go of the lock when the process ends, however it ends.
 
-    :raises BlockingIOError: if another one is running on the same instance.
+    :param wait_s: Seconds to wait for another one to end: one that was told to stop takes moments to do so.
+    :raises BlockingIOError: if another one is running on the same instance all that time.
     """
     with (home / f"{name}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(file, wait_s=wait_s)
         yield
+
+
+def lock(file: TextIO, *, wait_s: float) -> None:
+    """Lock a file, as soon as nobody else holds it; raises `BlockingIOError` when the time is up."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return
 
 
 def bury_killed_runs(instance: dg.DagsterInstance) -> int:
