@@ -11,23 +11,16 @@ from pysqlsync_engine.data.batches import Records, into_batches, object_rows
 from pysqlsync_engine.data.loading import LoadMode, LoadReport, load
 from pysqlsync_engine.data.sources import Batches, Fields
 from pysqlsync_engine.dialect.api import Dialect
-from pysqlsync_engine.explorer import Explorer
-from pysqlsync_engine.formation.catalog import form_catalog, table_name
+from pysqlsync_engine.explorer import Explorer, lowered_catalog
+from pysqlsync_engine.formation.catalog import table_name
 from pysqlsync_engine.formation.inspection import inspect_class
 from pysqlsync_engine.migration.apply import ApplyReport
-from pysqlsync_engine.model.object_types import Catalog, Table
+from pysqlsync_engine.model.object_types import Table
 from pysqlsync_engine.options import GeneratorOptions
 from pysqlsync_engine.session import Session, SessionPool
 
 Objects = Iterable[Any] | AsyncIterable[Any]
 """Instances of a data-class, sync or async."""
-
-
-def lowered_catalog(
-    classes: Sequence[type], *, options: GeneratorOptions, dialect: Dialect, capabilities: Capabilities
-) -> Catalog:
-    """:returns: What the classes and all that they refer to become on a server of these capabilities."""
-    return dialect.lower(form_catalog(classes, options=options, capabilities=capabilities), capabilities)
 
 
 def lowered_table(cls: type, *, options: GeneratorOptions, dialect: Dialect, capabilities: Capabilities) -> Table:

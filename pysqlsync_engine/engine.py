@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from types import ModuleType
 
-from pysqlsync_engine.connection import ConnectionContext, ConnectionPool, lowered_catalog, lowered_table
+from pysqlsync_engine.connection import ConnectionContext, ConnectionPool, lowered_table
 from pysqlsync_engine.dialect.api import Dialect
-from pysqlsync_engine.explorer import Explorer, select_classes
+from pysqlsync_engine.explorer import Explorer, lowered_catalog, select_classes
 from pysqlsync_engine.migration.diff import diff
 from pysqlsync_engine.migration.order import order
 from pysqlsync_engine.migration.plan import Plan, fingerprint, make_plan

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from types import ModuleType
 
+from pysqlsync_engine.capabilities import Capabilities
 from pysqlsync_engine.dialect.api import Dialect
 from pysqlsync_engine.discovery.assemble import assemble
 from pysqlsync_engine.errors import DriftError, StalePlanError
@@ -42,6 +43,13 @@ def select_classes(module: ModuleType | None, classes: Sequence[type] | None) ->
     if (module is None) == (classes is None):
         raise ValueError("expected either module=... or classes=[...]")
     return entities(module) if module is not None else tuple(classes or ())
+
+
+def lowered_catalog(
+    classes: Sequence[type], *, options: GeneratorOptions, dialect: Dialect, capabilities: Capabilities
+) -> Catalog:
+    """:returns: What the classes and all that they refer to become on a server of these capabilities."""
+    return dialect.lower(form_catalog(classes, options=options, capabilities=capabilities), capabilities)
 
 
 def alterations(plan: Plan) -> list[str]:
@@ -153,8 +161,7 @@ class Explorer:
 
     def _form(self, classes: Sequence[type]) -> Catalog:
         capabilities = self._session.capabilities
-        formed = form_catalog(classes, options=self._options, capabilities=capabilities)
-        return self._dialect.lower(formed, capabilities)
+        return lowered_catalog(classes, options=self._options, dialect=self._dialect, capabilities=capabilities)
 
     def _scoped(self, classes: Sequence[type], policy: SyncPolicy) -> SyncPolicy:
         """
