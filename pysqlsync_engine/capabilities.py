@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pysqlsync_engine.options import EnumMode
+from pysqlsync_engine.options import ArrayMode, EnumMode, StructMode
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -35,6 +35,11 @@ class Capabilities:
     :param transactional_ddl: True if a failed plan leaves nothing behind.
     :param composite_types: True if a data-class without a key can be the type of a column.
     :param arrays: True if a column can hold a list of values natively.
+    :param struct_modes: How it can store data-classes without a key; the first is the default.
+    :param array_modes: How it can store lists; the first is the default.
+    :param namespaces: False where names of namespaces become prefixes of names (`canvas__accounts`).
+    :param domains: True if a type can be another one with conditions.
+    :param concurrent_index: True if an index can be built while others write.
     """
 
     version: ServerVersion
@@ -44,3 +49,8 @@ class Capabilities:
     transactional_ddl: bool
     composite_types: bool
     arrays: bool
+    struct_modes: tuple[StructMode, ...] = (StructMode.JSON,)
+    array_modes: tuple[ArrayMode, ...] = (ArrayMode.JSON, ArrayMode.RELATION)
+    namespaces: bool = True
+    domains: bool = False
+    concurrent_index: bool = False

@@ -24,6 +24,29 @@ class EnumMode(enum.Enum):
     """As text, with a constraint that names the permitted labels."""
 
 
+class StructMode(enum.Enum):
+    """How a data-class without a key is stored where it is the type of a field."""
+
+    TYPE = "type"
+    """As a composite type of its own (PostgreSQL `CREATE TYPE ... AS`)."""
+
+    JSON = "json"
+    """As a JSON document."""
+
+
+class ArrayMode(enum.Enum):
+    """How a list (or a set) is stored."""
+
+    ARRAY = "array"
+    """As a value of an array type (PostgreSQL `integer[]`)."""
+
+    JSON = "json"
+    """As a JSON document."""
+
+    RELATION = "relation"
+    """As rows of a table of its own, which refer to the row that has the list."""
+
+
 class Hazard(enum.Enum):
     """What a step of a plan may do besides what it is meant for."""
 
@@ -46,6 +69,8 @@ class GeneratorOptions:
     How data-classes become database objects.
 
     :param enum_mode: How enumerations are stored; `None` takes what suits the dialect best.
+    :param struct_mode: How data-classes without a key are stored; `None` takes what suits the dialect best.
+    :param array_mode: How lists are stored; `None` takes what suits the dialect best.
     :param namespaces: Namespace for each module that defines data-classes; `None` is the default namespace of the
         connection. Where the mapping is empty, every module has the default namespace; else a module that is missing
         from it is an error.
@@ -55,6 +80,8 @@ class GeneratorOptions:
     enum_mode: EnumMode | None = None
     namespaces: Mapping[ModuleType, str | None] = field(default_factory=dict[ModuleType, str | None])
     redact_values: bool = False
+    struct_mode: StructMode | None = None
+    array_mode: ArrayMode | None = None
 
 
 @dataclass(frozen=True, slots=True)

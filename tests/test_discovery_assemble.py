@@ -35,7 +35,7 @@ X, Y = StructMember(LocalId("x"), SqlDate()), StructMember(LocalId("y"), SqlDate
 
 ROWS = CatalogRows(
     namespaces=("b", "a", "empty"),
-    tables=(NamedRow(SECOND, None), NamedRow(ELSEWHERE, None), NamedRow(FIRST, "comment")),
+    tables=(Table(SECOND, ()), Table(ELSEWHERE, ()), Table(FIRST, (), description="comment")),
     columns=(ColumnRow(FIRST, 5, DAY), ColumnRow(SECOND, 1, DAY), ColumnRow(FIRST, 2, ID)),
     constraints=(ConstraintRow(FIRST, TWO), ConstraintRow(FIRST, KEY), ConstraintRow(FIRST, ONE)),
     enums=(NamedRow(LEVEL, "levels"),),
@@ -84,7 +84,7 @@ def test_nothing_is_an_empty_catalog() -> None:
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (replace(ROWS, tables=(*ROWS.tables, NamedRow(FIRST, None))), r"table a\.first: was read twice"),
+        (replace(ROWS, tables=(*ROWS.tables, Table(FIRST, ()))), r"table a\.first: was read twice"),
         (replace(ROWS, tables=ROWS.tables[:2]), r"a\.first: a column was read, but not the object"),
         (replace(ROWS, structs=()), r"b\.pair: a member was read, but not the object"),
         (replace(ROWS, enums=()), r"a\.level: a label was read, but not the object"),

@@ -13,30 +13,48 @@ from pysqlsync_engine.migration.operations import (
     AddConstraint,
     AddForeignKey,
     AlterColumn,
+    AlterDomain,
     AlterEnum,
     AlterStruct,
     AlterTable,
+    CreateDomain,
     CreateEnum,
+    CreateIndex,
     CreateNamespace,
     CreateStruct,
     CreateTable,
     DropColumn,
     DropConstraint,
+    DropDomain,
     DropEnum,
     DropForeignKey,
+    DropIndex,
     DropNamespace,
     DropStruct,
     DropTable,
     FillLookup,
     Operation,
+    RenameColumn,
     RenameConstraint,
+    RenameIndex,
+    RenameTable,
+    RenameType,
     SetDescription,
     TableChange,
 )
 from pysqlsync_engine.migration.plan import Step
 from pysqlsync_engine.migration.summary import summarize
+from pysqlsync_engine.model.constraint_types import Index
 from pysqlsync_engine.model.definition import DefinitionWriter
-from pysqlsync_engine.model.object_types import Column, EnumType, StructMember, StructType, Table
+from pysqlsync_engine.model.id_types import QualifiedId
+from pysqlsync_engine.model.object_types import (
+    Column,
+    DomainType,
+    EnumType,
+    StructMember,
+    StructType,
+    Table,
+)
 from pysqlsync_engine.options import Hazard
 
 LOOKUP_VALUE = "value"
@@ -83,8 +101,14 @@ class AnsiWriter(DefinitionWriter):
                 yield from self.enum_statements(operation)
             case CreateStruct() | AlterStruct() | DropStruct():
                 yield from self.struct_statements(operation)
-            case CreateTable() | AlterTable() | DropTable():
+            case CreateDomain() | AlterDomain() | DropDomain():
+                yield from self.domain_statements(operation)
+            case RenameType(source=source, target=target):
+                yield from self.rename_type(source, target)
+            case CreateTable() | AlterTable() | RenameTable() | DropTable():
                 yield from self.table_statements(operation)
+            case CreateIndex() | DropIndex() | RenameIndex():
+                yield from self.index_statements(operation)
             case AddForeignKey(table=name, constraint=key):
                 yield self.add_constraint(name, key)
             case DropForeignKey(table=name, constraint=key):
@@ -154,12 +178,61 @@ class AnsiWriter(DefinitionWriter):
             f"type {struct.name.display}: ANSI SQL cannot change the type of member {member.name.name}; give it another name"
         )
 
-    def table_statements(self, operation: CreateTable | AlterTable | DropTable) -> Iterator[str]:
-        """:returns: Statements that create, alter or drop a table."""
+    def domain_statements(self, operation: CreateDomain | AlterDomain | DropDomain) -> Iterator[str]:
+        """:returns: Statements that create, alter or drop a domain."""
+        match operation:
+            case CreateDomain(domain=domain):
+                yield self.create_domain(domain)
+                yield from self.comment_domain(domain)
+            case DropDomain(domain=domain):
+                yield f"DROP DOMAIN {self.qualified(domain.name)}"
+            case AlterDomain(source=source, target=target):
+                prefix = f"ALTER DOMAIN {self.qualified(target.name)}"
+                yield from (f"{prefix} {action}" for action in self.domain_actions(source, target))
+                yield from self.comment_domain(target, source)
+
+    def domain_actions(self, source: DomainType, target: DomainType) -> Iterator[str]:
+        """:returns: Clauses of `ALTER DOMAIN`; conditions are matched by name."""
+        before = {check.name: check for check in source.constraints}
+        after = {check.name: check for check in target.constraints}
+        for name, check in before.items():
+            if after.get(name) != check:
+                yield f"DROP CONSTRAINT {self.quote(name)}"
+        if source.default != target.default:
+            yield "DROP DEFAULT" if target.default is None else f"SET DEFAULT {self.expression(target.default)}"
+        if source.nullable != target.nullable:
+            yield "DROP NOT NULL" if target.nullable else "SET NOT NULL"
+        for name, check in after.items():
+            if before.get(name) != check:
+                yield f"ADD {self.constraint(check)}"
+
+    def rename_type(self, source: EnumType | StructType | DomainType, target: QualifiedId) -> Iterator[str]:
+        """:returns: Statements that give a type another name."""
+        kind = "TYPE" if isinstance(source, StructType) else "DOMAIN"
+        yield f"ALTER {kind} {self.qualified(source.name)} RENAME TO {self.quote(target.name)}"
+
+    def index_statements(self, operation: CreateIndex | DropIndex | RenameIndex) -> Iterator[str]:
+        """:returns: Statements that create, drop or rename an index."""
+        match operation:
+            case CreateIndex(table=table, index=index):
+                yield self.create_index(table, index)
+                yield from self.comment_index(table, index)
+            case DropIndex(table=table, index=index):
+                yield f"DROP INDEX {self.qualified(QualifiedId(table.namespace, index.name.name))}"
+            case RenameIndex(table=table, source=source, target=target):
+                if source.name != target.name:
+                    former = self.qualified(QualifiedId(table.namespace, source.name.name))
+                    yield f"ALTER INDEX {former} RENAME TO {self.quote(target.name)}"
+                yield from self.comment_index(table, target, source)
+
+    def table_statements(self, operation: CreateTable | AlterTable | RenameTable | DropTable) -> Iterator[str]:
+        """:returns: Statements that create, alter, rename or drop a table."""
         match operation:
             case CreateTable(table=table):
                 yield self.create_table(table, foreign_keys=False)
                 yield from self.comment_table(table)
+            case RenameTable(source=source, target=target):
+                yield f"ALTER TABLE {self.qualified(source)} RENAME TO {self.quote(target.name)}"
             case DropTable(table=table):
                 yield f"DROP TABLE {self.qualified(table.name)}"
             case AlterTable():
@@ -179,6 +252,8 @@ class AnsiWriter(DefinitionWriter):
         match change:
             case AddColumn(column=column):
                 yield f"ADD COLUMN {self.column(column)}"
+            case RenameColumn(source=former, target=name):
+                yield f"RENAME COLUMN {self.quote(former)} TO {self.quote(name)}"
             case DropColumn(column=column):
                 yield f"DROP COLUMN {self.quote(column.name)}"
             case AlterColumn(source=source, target=target):
@@ -241,6 +316,22 @@ class AnsiWriter(DefinitionWriter):
         :returns: Statements that set comments of a composite type and its members, where they differ.
         """
         del struct, source
+        yield from ()
+
+    def comment_domain(self, domain: DomainType, source: DomainType | None = None) -> Iterator[str]:
+        """
+        :param source: The type as it was; `None` if it is new.
+        :returns: Statements that set the comment of a domain, where it differs.
+        """
+        del domain, source
+        yield from ()
+
+    def comment_index(self, table: QualifiedId, index: Index, source: Index | None = None) -> Iterator[str]:
+        """
+        :param source: The index as it was; `None` if it is new.
+        :returns: Statements that set the comment of an index, where it differs.
+        """
+        del table, index, source
         yield from ()
 
     def comment_table(self, table: Table) -> Iterator[str]:

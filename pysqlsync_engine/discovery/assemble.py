@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TypeVar
 
-from pysqlsync_engine.discovery.reader import CatalogRows, ColumnRow, ConstraintRow, LabelRow, MemberRow, NamedRow
+from pysqlsync_engine.discovery.reader import (
+    CatalogRows,
+    ColumnRow,
+    ConstraintRow,
+    IndexRow,
+    LabelRow,
+    MemberRow,
+    NamedRow,
+)
 from pysqlsync_engine.errors import DiscoveryError
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 from pysqlsync_engine.model.object_types import (
     Catalog,
     Constraint,
+    DomainType,
     EnumType,
     Namespace,
     PrimaryKeyConstraint,
@@ -30,8 +40,9 @@ def assemble(rows: CatalogRows) -> Catalog:
     """
     enums = _make_enums(rows)
     structs = _make_structs(rows)
+    domains: dict[QualifiedId, DomainType] = {d.name: d for d in sorted(rows.domains, key=lambda domain: domain.name)}
     tables = _make_tables(rows)
-    _check_namespaces(rows.namespaces, [*enums, *structs, *tables])
+    _check_namespaces(rows.namespaces, [*enums, *structs, *domains, *tables])
     return Catalog(
         tuple(
             Namespace(
@@ -39,6 +50,7 @@ def assemble(rows: CatalogRows) -> Catalog:
                 enums=_within(name, enums),
                 structs=_within(name, structs),
                 tables=_within(name, tables),
+                domains=_within(name, domains),
             )
             for name in sorted(rows.namespaces)
         ),
@@ -62,27 +74,27 @@ def _make_structs(rows: CatalogRows) -> dict[QualifiedId, StructType]:
 
 
 def _make_tables(rows: CatalogRows) -> dict[QualifiedId, Table]:
-    tables = _described(rows.tables, "table")
+    _described((NamedRow(table.name, table.description) for table in rows.tables), "table")
+    tables = {table.name: table for table in sorted(rows.tables, key=lambda table: table.name)}
     columns = _group(((row.table, row) for row in rows.columns), tables, "column")
     constraints = _group(((row.table, row) for row in rows.constraints), tables, "constraint")
+    indexes = _group(((row.table, row) for row in rows.indexes), tables, "index")
     lookups = dict.fromkeys(rows.lookups)
     labels = _group(((row.owner, row) for row in rows.lookup_labels), lookups, "label")
     return {
-        name: _make_table(
-            NamedRow(name, description),
-            columns[name],
-            constraints[name],
-            _ordered(labels[name]) if name in labels else None,
+        name: replace(
+            _make_table(table, columns[name], constraints[name], indexes[name]),
+            labels=_ordered(labels[name]) if name in labels else None,
         )
-        for name, description in tables.items()
+        for name, table in tables.items()
     }
 
 
 def _make_table(
-    row: NamedRow,
+    table: Table,
     columns: Iterable[ColumnRow],
     constraints: Iterable[ConstraintRow],
-    labels: tuple[str, ...] | None,
+    indexes: Iterable[IndexRow],
 ) -> Table:
     keys: list[PrimaryKeyConstraint] = []
     others: list[Constraint] = []
@@ -93,14 +105,13 @@ def _make_table(
             others.append(constraint)
     if len(keys) > 1:
         listed = ", ".join(key.name.name for key in keys)
-        raise DiscoveryError(f"table {row.name.display}: several primary keys: {listed}; please report this")
-    return Table(
-        row.name,
+        raise DiscoveryError(f"table {table.name.display}: several primary keys: {listed}; please report this")
+    return replace(
+        table,
         columns=tuple(item.column for item in _by_position(columns)),
         primary_key=keys[0] if keys else None,
         constraints=tuple(sorted(others, key=lambda constraint: constraint.name)),
-        description=row.description,
-        labels=labels,
+        indexes=tuple(sorted((item.index for item in indexes), key=lambda index: index.name)),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from pysqlsync_engine.model.data_types import SqlType
 from pysqlsync_engine.model.id_types import QualifiedId
-from pysqlsync_engine.model.object_types import Column, Constraint, StructMember
+from pysqlsync_engine.model.object_types import Column, Constraint, DomainType, Index, StructMember, Table
 from pysqlsync_engine.session import Session
 
 
@@ -39,6 +39,14 @@ class ConstraintRow:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexRow:
+    """An index that no constraint is behind, and the table it belongs to."""
+
+    table: QualifiedId
+    index: Index
+
+
+@dataclass(frozen=True, slots=True)
 class NamedRow:
     """An object with its comment."""
 
@@ -61,7 +69,8 @@ class CatalogRows:
     Everything that was read, in any order; `assemble` makes a catalog of it.
 
     :param namespaces: Those of the requested ones that exist.
-    :param tables: Base tables only: no views, no partitions, no members of extensions.
+    :param tables: Base tables only: no views, no partitions, no members of extensions; still without columns, constraints,
+        indexes and labels, but of the vendor's class and with its attributes.
     :param enum_labels: Labels of enumeration types.
     :param lookups: Those of the lookup tables that the caller asked for that are there.
     :param lookup_labels: Their rows.
@@ -70,9 +79,11 @@ class CatalogRows:
     """
 
     namespaces: tuple[str, ...] = ()
-    tables: tuple[NamedRow, ...] = ()
+    tables: tuple[Table, ...] = ()
     columns: tuple[ColumnRow, ...] = ()
     constraints: tuple[ConstraintRow, ...] = ()
+    indexes: tuple[IndexRow, ...] = ()
+    domains: tuple[DomainType, ...] = ()
     enums: tuple[NamedRow, ...] = ()
     enum_labels: tuple[LabelRow, ...] = ()
     structs: tuple[NamedRow, ...] = ()

@@ -10,10 +10,13 @@ from pysqlsync_engine.migration.operations import (
     AddConstraint,
     AddForeignKey,
     AlterColumn,
+    AlterDomain,
     AlterEnum,
     AlterStruct,
     AlterTable,
+    CreateIndex,
     DropColumn,
+    DropDomain,
     DropEnum,
     DropNamespace,
     DropStruct,
@@ -30,10 +33,16 @@ def hazards_of(operation: Operation) -> frozenset[Hazard]:
     match operation:
         case DropTable():
             return frozenset({Hazard.DELETES_DATA})
-        case DropEnum() | DropStruct() | DropNamespace():
+        case DropEnum() | DropStruct() | DropDomain() | DropNamespace():
             return frozenset({Hazard.DROPS_OBJECT})
         case AddForeignKey():
             return frozenset({Hazard.MAY_FAIL_ON_DATA, Hazard.BLOCKS_WRITES})
+        case CreateIndex(index=index):
+            blocks = {Hazard.BLOCKS_WRITES}
+            return frozenset(blocks | {Hazard.MAY_FAIL_ON_DATA} if index.unique else blocks)
+        case AlterDomain(source=source, target=target):
+            stricter = set(target.constraints) - set(source.constraints) or (source.nullable and not target.nullable)
+            return frozenset({Hazard.MAY_FAIL_ON_DATA, Hazard.BLOCKS_WRITES} if stricter else ())
         case AlterTable(changes=changes):
             return frozenset(hazard for change in changes for hazard in _change_hazards(change))
         case AlterEnum():

@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pysqlsync_engine.migration.hazards import hazards_of
 from pysqlsync_engine.migration.operations import (
     AddColumn,
     AddConstraint,
     AddForeignKey,
     AlterColumn,
+    AlterDomain,
     AlterEnum,
     AlterStruct,
     AlterTable,
+    CreateDomain,
     CreateEnum,
+    CreateIndex,
     CreateNamespace,
     CreateStruct,
     CreateTable,
     DropColumn,
     DropConstraint,
+    DropDomain,
     DropEnum,
     DropForeignKey,
+    DropIndex,
     DropNamespace,
     DropStruct,
     DropTable,
     FillLookup,
     Operation,
+    RenameColumn,
     RenameConstraint,
+    RenameIndex,
+    RenameTable,
+    RenameType,
     SetDescription,
     TableChange,
 )
@@ -51,6 +62,10 @@ def inverse(operation: Operation) -> Operation | None:
             return AlterStruct(target, source) if lossless else None
         case AlterEnum(source=source, target=target):
             return AlterEnum(target, source) if source.labels == target.labels else None
+        case CreateDomain() | AlterDomain() | DropDomain() | CreateIndex() | DropIndex():
+            return _inverse_of_part(operation)
+        case RenameType() | RenameTable() | RenameIndex():
+            return _inverse_rename(operation)
         case DropTable() | FillLookup():
             return None
 
@@ -73,11 +88,39 @@ def _inverse_creation(
             return CreateStruct(struct)
 
 
+def _inverse_of_part(
+    operation: CreateDomain | AlterDomain | DropDomain | CreateIndex | DropIndex,
+) -> Operation:
+    match operation:
+        case CreateDomain(domain=domain):
+            return DropDomain(domain)
+        case AlterDomain(source=source, target=target):
+            return AlterDomain(target, source)
+        case DropDomain(domain=domain):
+            return CreateDomain(domain)
+        case CreateIndex(table=name, index=index):
+            return DropIndex(name, index)
+        case DropIndex(table=name, index=index):
+            return CreateIndex(name, index)
+
+
+def _inverse_rename(operation: RenameType | RenameTable | RenameIndex) -> Operation:
+    match operation:
+        case RenameType(source=source, target=name):
+            return RenameType(replace(source, name=name), source.name)
+        case RenameTable(source=source, target=target):
+            return RenameTable(target, source)
+        case RenameIndex(table=name, source=source, target=target):
+            return RenameIndex(name, target, source)
+
+
 def _inverse_change(change: TableChange, description: str | None) -> TableChange:
     """:param description: Comment that the table had before."""
     match change:
         case AddColumn(column=column):
             return DropColumn(column)
+        case RenameColumn(source=source, target=target):
+            return RenameColumn(target, source)
         case DropColumn(column=column):
             return AddColumn(column)
         case AlterColumn(source=source, target=target):

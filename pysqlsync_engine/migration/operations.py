@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
-from pysqlsync_engine.model.object_types import Column, Constraint, EnumType, ForeignKeyConstraint, StructType, Table
+from pysqlsync_engine.model.object_types import (
+    Column,
+    Constraint,
+    DomainType,
+    EnumType,
+    ForeignKeyConstraint,
+    Index,
+    StructType,
+    Table,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +109,48 @@ class DropStruct:
 
 
 @dataclass(frozen=True, slots=True)
+class CreateDomain:
+    """Create a domain, with its comment."""
+
+    domain: DomainType
+
+
+@dataclass(frozen=True, slots=True)
+class AlterDomain:
+    """Change default, nullability, conditions or comment of a domain; its base type is the same."""
+
+    source: DomainType
+    target: DomainType
+
+
+@dataclass(frozen=True, slots=True)
+class DropDomain:
+    """Drop a domain."""
+
+    domain: DomainType
+
+
+@dataclass(frozen=True, slots=True)
+class RenameType:
+    """Give a type another name in its namespace; nothing else of it changes."""
+
+    source: EnumType | StructType | DomainType
+    target: QualifiedId
+
+
+@dataclass(frozen=True, slots=True)
 class CreateTable:
-    """Create a table with columns, comments and all constraints but its foreign keys."""
+    """Create a table with columns, comments and all constraints but its foreign keys; its indexes are added after."""
 
     table: Table
+
+
+@dataclass(frozen=True, slots=True)
+class RenameTable:
+    """Give a table another name in its namespace; nothing else of it changes."""
+
+    source: QualifiedId
+    target: QualifiedId
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +165,14 @@ class AddColumn:
     """Add a column at the end of a table."""
 
     column: Column
+
+
+@dataclass(frozen=True, slots=True)
+class RenameColumn:
+    """Give a column another name; nothing else of it changes. Comes before all other changes of the table."""
+
+    source: LocalId
+    target: LocalId
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +220,14 @@ class SetDescription:
 
 
 TableChange: TypeAlias = (
-    AddColumn | DropColumn | AlterColumn | AddConstraint | DropConstraint | RenameConstraint | SetDescription
+    AddColumn
+    | RenameColumn
+    | DropColumn
+    | AlterColumn
+    | AddConstraint
+    | DropConstraint
+    | RenameConstraint
+    | SetDescription
 )
 """One difference between two versions of a table."""
 
@@ -173,7 +235,7 @@ TableChange: TypeAlias = (
 @dataclass(frozen=True, slots=True)
 class AlterTable:
     """
-    Change a table, but for its foreign keys.
+    Change a table, but for its foreign keys, its indexes and its name.
 
     One operation per table rather than one per column, as a dialect may put all changes into one statement.
     """
@@ -200,6 +262,31 @@ class DropForeignKey:
 
 
 @dataclass(frozen=True, slots=True)
+class CreateIndex:
+    """Create an index, with its comment; the table is there."""
+
+    table: QualifiedId
+    index: Index
+
+
+@dataclass(frozen=True, slots=True)
+class DropIndex:
+    """Drop an index that no constraint is behind."""
+
+    table: QualifiedId
+    index: Index
+
+
+@dataclass(frozen=True, slots=True)
+class RenameIndex:
+    """Give an index another name; but for its comment nothing else of it differs."""
+
+    table: QualifiedId
+    source: Index
+    target: Index
+
+
+@dataclass(frozen=True, slots=True)
 class FillLookup:
     """Add labels to the lookup table of an enumeration; labels that are there already stay as they are."""
 
@@ -216,11 +303,19 @@ Operation: TypeAlias = (
     | CreateStruct
     | AlterStruct
     | DropStruct
+    | CreateDomain
+    | AlterDomain
+    | DropDomain
+    | RenameType
     | CreateTable
     | AlterTable
+    | RenameTable
     | DropTable
     | AddForeignKey
     | DropForeignKey
+    | CreateIndex
+    | DropIndex
+    | RenameIndex
     | FillLookup
 )
 """One step from the current to the desired state."""
@@ -237,7 +332,15 @@ def touches(operation: Operation) -> frozenset[QualifiedId]:
             return frozenset({subject.name})
         case CreateTable(table=subject) | DropTable(table=subject) | FillLookup(table=subject):
             return frozenset({subject.name})
+        case CreateDomain(domain=subject) | DropDomain(domain=subject):
+            return frozenset({subject.name})
         case AddForeignKey(table=name) | DropForeignKey(table=name):
             return frozenset({name})
-        case AlterEnum() | AlterStruct() | AlterTable():
+        case CreateIndex(table=name) | DropIndex(table=name) | RenameIndex(table=name):
+            return frozenset({name})
+        case RenameTable(source=source, target=target):
+            return frozenset({source, target})
+        case RenameType(source=source, target=target):
+            return frozenset({source.name, target})
+        case AlterEnum() | AlterStruct() | AlterDomain() | AlterTable():
             return frozenset({operation.source.name, operation.target.name})

@@ -9,39 +9,55 @@ from collections.abc import Iterable, Iterator, Sequence
 from pysqlsync_engine.errors import UnsupportedError
 from pysqlsync_engine.migration.operations import (
     AddForeignKey,
+    AlterDomain,
     AlterEnum,
     AlterStruct,
     AlterTable,
+    CreateDomain,
     CreateEnum,
+    CreateIndex,
     CreateNamespace,
     CreateStruct,
     CreateTable,
+    DropDomain,
     DropEnum,
     DropForeignKey,
+    DropIndex,
     DropNamespace,
     DropStruct,
     DropTable,
     FillLookup,
     Operation,
+    RenameIndex,
+    RenameTable,
+    RenameType,
 )
 from pysqlsync_engine.migration.summary import summarize
 from pysqlsync_engine.model.definition import types_of
 from pysqlsync_engine.model.id_types import QualifiedId
-from pysqlsync_engine.model.object_types import EnumType, StructType, Table
+from pysqlsync_engine.model.object_types import DomainType, EnumType, StructType, Table
 
 _RANKS: tuple[type[Operation], ...] = (
     DropForeignKey,
+    DropIndex,
     DropTable,
+    RenameTable,
+    RenameType,
     CreateNamespace,
     CreateEnum,
     AlterEnum,
+    CreateDomain,
+    AlterDomain,
     CreateStruct,
     AlterStruct,
     CreateTable,
     FillLookup,
     AlterTable,
     DropStruct,
+    DropDomain,
     DropEnum,
+    RenameIndex,
+    CreateIndex,
     AddForeignKey,
     DropNamespace,
 )
@@ -50,7 +66,7 @@ _RANKS: tuple[type[Operation], ...] = (
 Event = tuple[str, QualifiedId | str | None]
 """What has happened to an object or a namespace: `("made", ...)`."""
 
-Subject = EnumType | StructType | Table
+Subject = EnumType | StructType | DomainType | Table
 
 
 def order(operations: Iterable[Operation]) -> tuple[Operation, ...]:
@@ -123,6 +139,10 @@ def _signals(operation: Operation) -> Iterator[Event]:
             yield "detached", key.referenced_table
         case FillLookup(table=table):
             yield "filled", table.name
+        case DropIndex(table=name):
+            yield "unindexed", name
+        case RenameTable() | RenameType():
+            yield "renamed", None
         case _:
             return
 
@@ -130,10 +150,13 @@ def _signals(operation: Operation) -> Iterator[Event]:
 def _awaits(operation: Operation) -> Iterator[Event]:
     """What must have happened, if it is to happen at all."""
     after, before = _after(operation), _before(operation)
+    if not isinstance(operation, RenameTable | RenameType):
+        yield "renamed", None
     if after is not None:
         yield from (("made", name) for name in types_of(after))
     if before is not None:
         yield "detached", before.name
+        yield "unindexed", before.name
     if after is not None and before is None:
         yield "free", after.name
         yield "namespace made", after.name.namespace
@@ -149,6 +172,9 @@ def _awaits(operation: Operation) -> Iterator[Event]:
                 yield "filled", table
         case FillLookup(table=table):
             yield "made", table.name
+        case CreateIndex(table=name) | RenameIndex(table=name):
+            yield "made", name
+            yield "unindexed", name
         case DropNamespace(name=namespace):
             yield "emptied", namespace.name
         case _:
@@ -164,7 +190,9 @@ def _after(operation: Operation) -> Subject | None:
             return subject
         case CreateTable(table=subject):
             return subject
-        case AlterEnum() | AlterStruct() | AlterTable():
+        case CreateDomain(domain=subject):
+            return subject
+        case AlterEnum() | AlterStruct() | AlterDomain() | AlterTable():
             return operation.target
         case _:
             return None
@@ -179,7 +207,9 @@ def _before(operation: Operation) -> Subject | None:
             return subject
         case DropTable(table=subject):
             return subject
-        case AlterEnum() | AlterStruct() | AlterTable():
+        case DropDomain(domain=subject):
+            return subject
+        case AlterEnum() | AlterStruct() | AlterDomain() | AlterTable():
             return operation.source
         case _:
             return None

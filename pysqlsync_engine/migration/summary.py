@@ -9,23 +9,32 @@ from pysqlsync_engine.migration.operations import (
     AddConstraint,
     AddForeignKey,
     AlterColumn,
+    AlterDomain,
     AlterEnum,
     AlterStruct,
     AlterTable,
+    CreateDomain,
     CreateEnum,
+    CreateIndex,
     CreateNamespace,
     CreateStruct,
     CreateTable,
     DropColumn,
     DropConstraint,
+    DropDomain,
     DropEnum,
     DropForeignKey,
+    DropIndex,
     DropNamespace,
     DropStruct,
     DropTable,
     FillLookup,
     Operation,
+    RenameColumn,
     RenameConstraint,
+    RenameIndex,
+    RenameTable,
+    RenameType,
     SetDescription,
     TableChange,
 )
@@ -62,10 +71,28 @@ def _summary(operation: Operation, writer: DefinitionWriter) -> str:
             columns = ", ".join(column.name for column in key.columns)
             path = f"{operation.table.display}.{key.name.name}"
             return f"{_verb(operation)} foreign key {path}: {columns} to {key.referenced_table.display}"
+        case CreateDomain() | DropDomain():
+            return f"{_verb(operation)} domain {operation.domain.name.display}"
+        case CreateIndex(table=table, index=index) | DropIndex(table=table, index=index):
+            return f"{_verb(operation)} index {index.name.name} of {table.display}"
+        case RenameType() | RenameTable() | RenameIndex():
+            return _renaming(operation)
         case FillLookup(table=table, labels=labels):
             return f"add labels to {table.name.display}: {', '.join(labels)}"
-        case AlterEnum() | AlterStruct() | AlterTable():
+        case AlterEnum() | AlterStruct() | AlterDomain() | AlterTable():
             return _alteration(operation, writer)
+
+
+def _renaming(operation: RenameType | RenameTable | RenameIndex) -> str:
+    match operation:
+        case RenameType(source=source, target=target):
+            return f"rename type {source.name.display} to {target.display}"
+        case RenameTable(source=source, target=target):
+            return f"rename table {source.display} to {target.display}"
+        case RenameIndex(table=table, source=source, target=target):
+            if source.name == target.name:
+                return f"alter index {target.name.name} of {table.display}: set comment"
+            return f"rename index {source.name.name} of {table.display} to {target.name.name}"
 
 
 def _verb(operation: Operation) -> str:
@@ -74,13 +101,15 @@ def _verb(operation: Operation) -> str:
     return next(verb for verb in ("Create", "Drop", "Add") if name.startswith(verb)).lower()
 
 
-def _alteration(operation: AlterEnum | AlterStruct | AlterTable, writer: DefinitionWriter) -> str:
+def _alteration(operation: AlterEnum | AlterStruct | AlterDomain | AlterTable, writer: DefinitionWriter) -> str:
     name = operation.target.name.display
     match operation:
         case AlterEnum():
             return f"alter enum {name}: {', '.join(_enum_changes(operation))}"
         case AlterStruct():
             return f"alter type {name}: {', '.join(_struct_changes(operation))}"
+        case AlterDomain():
+            return f"alter domain {name}: {', '.join(_domain_changes(operation))}"
         case AlterTable(changes=(AddColumn() | DropColumn() | AlterColumn() as change,)):
             verb, _, rest = _change(change, writer).partition(" column ")
             return f"{verb} column {name}.{rest}"
@@ -100,6 +129,18 @@ def _enum_changes(operation: AlterEnum) -> Iterator[str]:
         yield "set comment"
 
 
+def _domain_changes(operation: AlterDomain) -> Iterator[str]:
+    source, target = operation.source, operation.target
+    yield from (f"drop check {c.name.name}" for c in source.constraints if c not in target.constraints)
+    yield from (f"add check {c.name.name}" for c in target.constraints if c not in source.constraints)
+    if source.default != target.default:
+        yield "drop default" if target.default is None else f"default {target.default}"
+    if source.nullable != target.nullable:
+        yield "permit NULL" if target.nullable else "refuse NULL"
+    if source.description != target.description:
+        yield "set comment"
+
+
 def _struct_changes(operation: AlterStruct) -> Iterator[str]:
     before = {member.name: member for member in operation.source.members}
     after = {member.name: member for member in operation.target.members}
@@ -114,6 +155,8 @@ def _change(change: TableChange, writer: DefinitionWriter) -> str:
     match change:
         case AddColumn(column=column):
             return f"add column {column.name.name}"
+        case RenameColumn(source=former, target=name):
+            return f"rename column {former.name} to {name.name}"
         case DropColumn(column=column):
             return f"drop column {column.name.name}"
         case AlterColumn(source=source, target=target):
@@ -135,6 +178,10 @@ def _column_changes(source: Column, target: Column, writer: DefinitionWriter) ->
         yield "permit NULL" if target.nullable else "refuse NULL"
     if source.default != target.default:
         yield "drop default" if target.default is None else f"default {target.default}"
+    if source.generated != target.generated:
+        yield "no longer computed" if target.generated is None else f"computed as {target.generated.expression}"
+    if source.collation != target.collation:
+        yield f"collation {target.collation or 'default'}"
     if source.identity is not target.identity:
         yield "drop identity" if target.identity is None else f"identity {target.identity.value.lower()}"
     if source.description != target.description:

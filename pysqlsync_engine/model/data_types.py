@@ -125,6 +125,49 @@ class SqlJson(SqlType):
 
 
 @dataclass(frozen=True, slots=True)
+class SqlBit(SqlType):
+    """
+    String of bits.
+
+    :param length: Bits that fit.
+    :param varying: False if each value has all of them.
+    """
+
+    length: int | None = None
+    varying: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SqlYear(SqlType):
+    """Calendar year of four digits (MySQL)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SqlNetworkAddress(SqlType):
+    """
+    Address of a host.
+
+    :param version: 4 or 6; `None` for either, with an optional netmask (PostgreSQL `inet`).
+    """
+
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SqlLabel(SqlType):
+    """One of some labels, as part of the type of a column (MySQL `ENUM`); compares by their order."""
+
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SqlLabelSet(SqlType):
+    """Any number of some labels, as part of the type of a column (MySQL `SET`)."""
+
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SqlArray(SqlType):
     """Ordered collection of values of one type."""
 
@@ -133,7 +176,7 @@ class SqlArray(SqlType):
 
 @dataclass(frozen=True, slots=True)
 class SqlNamed(SqlType):
-    """Type that the catalog defines: an enumeration or a composite type."""
+    """Type that the catalog defines: an enumeration, a composite type or a domain."""
 
     name: QualifiedId
 

@@ -7,37 +7,21 @@ Small methods by design: a dialect overrides how a thing is spelled, never how t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from decimal import Decimal
 
 from pysqlsync_engine.errors import DefinitionError
-from pysqlsync_engine.model.data_types import (
-    SqlArray,
-    SqlBinary,
-    SqlBoolean,
-    SqlCharacter,
-    SqlDate,
-    SqlDecimal,
-    SqlFloat,
-    SqlInteger,
-    SqlInterval,
-    SqlJson,
-    SqlNamed,
-    SqlOpaque,
-    SqlTime,
-    SqlTimestamp,
-    SqlType,
-    SqlUuid,
-)
-from pysqlsync_engine.model.id_types import LocalId, QualifiedId, quote_ansi
-from pysqlsync_engine.model.literals import boolean_literal, number_literal, quote_literal
+from pysqlsync_engine.model.constraint_types import ExclusionConstraint, Index, IndexPart
+from pysqlsync_engine.model.data_types import SqlArray, SqlNamed, SqlType
+from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 from pysqlsync_engine.model.object_types import (
     Catalog,
     CheckConstraint,
     Column,
     Constraint,
     DatabaseObject,
+    DomainType,
     EnumType,
     ForeignKeyConstraint,
+    IdentityMode,
     Namespace,
     PrimaryKeyConstraint,
     ReferentialAction,
@@ -46,136 +30,33 @@ from pysqlsync_engine.model.object_types import (
     Table,
     UniqueConstraint,
 )
-
-_DECIMAL_DIGITS = {1: 3, 2: 5, 3: 8, 4: 10, 8: 20}
-"""Digits of the largest unsigned integer of as many bytes."""
+from pysqlsync_engine.model.spelling import SpellingWriter
 
 
-class DefinitionWriter:
+class DefinitionWriter(SpellingWriter):
     """Writes definitions of objects; holds nothing that a call could change."""
-
-    def quote(self, name: LocalId | str) -> str:
-        """
-        :returns: The name as a delimited identifier.
-        :raises DefinitionError: if no server can have the name.
-        """
-        text = name.name if isinstance(name, LocalId) else name
-        if not text or "\0" in text:
-            raise DefinitionError(f"name {text!r}: is empty or has a NUL character; give the object another name")
-        return quote_ansi(text)
-
-    def qualified(self, name: QualifiedId) -> str:
-        """:returns: The name as delimited identifiers, with the namespace if it has one."""
-        if name.namespace is None:
-            return self.quote(name.name)
-        return f"{self.quote(name.namespace)}.{self.quote(name.name)}"
-
-    def names(self, names: Iterable[LocalId]) -> str:
-        """:returns: The names as delimited identifiers, with commas between."""
-        return ", ".join(self.quote(name) for name in names)
-
-    def literal(self, value: str | bool | int | float | Decimal | None) -> str:  # noqa: FBT001 - the value is the subject
-        """
-        :returns: The value as an SQL literal.
-        :raises ValueError: if SQL has no literal for it.
-        """
-        if value is None:
-            return "NULL"
-        if isinstance(value, bool):
-            return boolean_literal(value)
-        if isinstance(value, str):
-            return quote_literal(value)
-        return number_literal(value)
-
-    def labels(self, labels: Iterable[str]) -> str:
-        """:returns: The labels as literals, with commas between."""
-        return ", ".join(self.literal(label) for label in labels)
-
-    def expression(self, text: str) -> str:
-        """:returns: An expression of the model (a default, a condition of a check) as the server is to read it."""
-        return text
-
-    def data_type(self, data_type: SqlType) -> str:
-        """
-        :returns: The type as it stands after the name of a column.
-        :raises DefinitionError: if the type is none of the model's.
-        """
-        match data_type:
-            case SqlInteger() | SqlFloat() | SqlDecimal():
-                return self.numeric_type(data_type)
-            case SqlCharacter() | SqlBinary():
-                return self.string_type(data_type)
-            case SqlTimestamp() | SqlDate() | SqlTime() | SqlInterval():
-                return self.temporal_type(data_type)
-            case SqlArray():
-                return self.array_type(data_type)
-            case SqlNamed():
-                return self.qualified(data_type.name)
-            case _:
-                return self.other_type(data_type)
-
-    def numeric_type(self, data_type: SqlInteger | SqlFloat | SqlDecimal) -> str:
-        """:returns: The type of a number; where there is none as narrow (or none without a sign), the next wider one."""
-        match data_type:
-            case SqlInteger(width=width, signed=signed):
-                needed = width if signed else width + 1
-                names = {2: "smallint", 4: "integer", 8: "bigint"}
-                fitting = [name for bytes_held, name in names.items() if needed <= bytes_held]
-                return fitting[0] if fitting else f"numeric({_DECIMAL_DIGITS[width]})"
-            case SqlFloat(width=width):
-                return "real" if width == 4 else "double precision"
-            case SqlDecimal(precision=None):
-                return "numeric"
-            case SqlDecimal(precision=precision, scale=scale):
-                return f"numeric({precision})" if scale is None else f"numeric({precision}, {scale})"
-
-    def string_type(self, data_type: SqlCharacter | SqlBinary) -> str:
-        """:returns: The type of text or of a byte string."""
-        unit = "character" if isinstance(data_type, SqlCharacter) else "binary"
-        if data_type.limit is None:
-            return f"{unit} large object"
-        return f"{unit}{'' if data_type.fixed else ' varying'}({data_type.limit})"
-
-    def temporal_type(self, data_type: SqlTimestamp | SqlDate | SqlTime | SqlInterval) -> str:
-        """:returns: The type of a date, a time or a length of time."""
-        match data_type:
-            case SqlDate():
-                return "date"
-            case SqlInterval(precision=precision):
-                return f"interval day to second{_digits(precision)}"
-            case SqlTimestamp() | SqlTime():
-                name = "timestamp" if isinstance(data_type, SqlTimestamp) else "time"
-                zone = "with" if data_type.with_time_zone else "without"
-                return f"{name}{_digits(data_type.precision)} {zone} time zone"
-
-    def array_type(self, data_type: SqlArray) -> str:
-        """:returns: The type of a list."""
-        return f"{self.data_type(data_type.element)} array"
-
-    def other_type(self, data_type: SqlType) -> str:
-        """:returns: The type as it is; `uuid` is not in the standard, but is what servers that have the type call it."""
-        match data_type:
-            case SqlBoolean():
-                return "boolean"
-            case SqlUuid():
-                return "uuid"
-            case SqlJson():
-                return "json"
-            case SqlOpaque(definition=definition):
-                return definition
-            case _:
-                raise DefinitionError(f"type {type(data_type).__name__}: has no SQL; use a type of the model")
 
     def column(self, column: Column) -> str:
         """:returns: The column as it stands in the body of a table."""
-        parts = [self.quote(column.name), self.data_type(column.data_type)]
-        if column.identity is not None:
-            parts.append(f"GENERATED {column.identity.value} AS IDENTITY")
+        return " ".join((self.quote(column.name), self.column_type(column), *self.column_properties(column)))
+
+    def column_type(self, column: Column) -> str:
+        """:returns: The type of a column, with its collation."""
+        collation = "" if column.collation is None else f" COLLATE {column.collation}"
+        return self.data_type(column.data_type) + collation
+
+    def column_properties(self, column: Column) -> Iterator[str]:
+        """:returns: What follows the type of a column in the body of a table, in order."""
+        if column.generated is not None:
+            kind = " STORED" if column.generated.stored else " VIRTUAL"
+            yield f"GENERATED ALWAYS AS ({self.expression(column.generated.expression)}){kind}"
+        elif column.identity is not None:
+            mode = IdentityMode.BY_DEFAULT if column.identity is IdentityMode.SERIAL else column.identity
+            yield f"GENERATED {mode.value} AS IDENTITY"
         elif column.default is not None:
-            parts.append(f"DEFAULT {self.expression(column.default)}")
+            yield f"DEFAULT {self.expression(column.default)}"
         if not column.nullable:
-            parts.append("NOT NULL")
-        return " ".join(parts)
+            yield "NOT NULL"
 
     def constraint(self, constraint: Constraint) -> str:
         """
@@ -188,17 +69,40 @@ class DefinitionWriter:
         """:returns: The constraint without its name."""
         match constraint:
             case PrimaryKeyConstraint():
-                return f"PRIMARY KEY ({self.names(constraint.columns)})"
+                return f"PRIMARY KEY ({self.names(constraint.columns)}){self.key_options(constraint)}"
             case UniqueConstraint():
-                return f"UNIQUE ({self.names(constraint.columns)})"
+                nulls = " NULLS NOT DISTINCT" if constraint.nulls_not_distinct else ""
+                return f"UNIQUE{nulls} ({self.names(constraint.columns)}){self.key_options(constraint)}"
             case CheckConstraint():
-                return f"CHECK ({self.expression(constraint.expression)})"
+                return self.check(constraint)
             case ForeignKeyConstraint():
                 return self.reference(constraint)
+            case ExclusionConstraint():
+                return constraint.definition + self.deferrability(constraint)
             case _:
                 raise DefinitionError(
                     f"constraint {constraint.name.name}: {type(constraint).__name__} has no SQL; use a constraint of the model"
                 )
+
+    def key_options(self, key: PrimaryKeyConstraint | UniqueConstraint) -> str:
+        """:returns: What follows the columns of a key."""
+        include = f" INCLUDE ({self.names(key.include)})" if key.include else ""
+        return include + self.deferrability(key)
+
+    def deferrability(
+        self, constraint: PrimaryKeyConstraint | UniqueConstraint | ForeignKeyConstraint | ExclusionConstraint
+    ) -> str:
+        """:returns: When the constraint is checked."""
+        return "" if constraint.deferrable is None else f" {constraint.deferrable.value}"
+
+    def check(self, check: CheckConstraint) -> str:
+        """:returns: A check without its name."""
+        text = f"CHECK ({self.expression(check.expression)})"
+        if not check.inherited:
+            text += " NO INHERIT"
+        if not check.enforced:
+            return text + " NOT ENFORCED"
+        return text if check.validated else text + " NOT VALID"
 
     def reference(self, key: ForeignKeyConstraint) -> str:
         """:returns: A foreign key without its name."""
@@ -206,10 +110,61 @@ class DefinitionWriter:
             f"FOREIGN KEY ({self.names(key.columns)})"
             f" REFERENCES {self.qualified(key.referenced_table)} ({self.names(key.referenced_columns)})"
         )
+        if key.match_full:
+            text += " MATCH FULL"
         for event, action in (("DELETE", key.on_delete), ("UPDATE", key.on_update)):
             if action is not ReferentialAction.NO_ACTION:
                 text += f" ON {event} {action.value}"
+        text += self.deferrability(key)
+        if not key.enforced:
+            return text + " NOT ENFORCED"
+        return text if key.validated else text + " NOT VALID"
+
+    def create_index(self, table: QualifiedId, index: Index) -> str:
+        """:returns: A statement that creates an index."""
+        unique = "UNIQUE " if index.unique else ""
+        method = "" if index.method is None else f" USING {index.method}"
+        parts = ", ".join(self.index_part(part) for part in index.parts)
+        return (
+            f"CREATE {unique}INDEX {self.quote(index.name)} ON {self.qualified(table)}{method}"
+            f" ({parts}){self.index_options(index)}"
+        )
+
+    def index_part(self, part: IndexPart) -> str:
+        """:returns: A key of an index."""
+        text = f"({self.expression(part.expression)})" if part.expression is not None else self.quote(_column_of(part))
+        if part.collation is not None:
+            text += f" COLLATE {part.collation}"
+        if part.operator_class is not None:
+            text += f" {part.operator_class}"
+        if part.descending:
+            text += " DESC"
+        if part.nulls_first is not None:
+            text += f" NULLS {'FIRST' if part.nulls_first else 'LAST'}"
         return text
+
+    def index_options(self, index: Index) -> str:
+        """:returns: What follows the keys of an index."""
+        text = f" INCLUDE ({self.names(index.include)})" if index.include else ""
+        if index.nulls_not_distinct:
+            text += " NULLS NOT DISTINCT"
+        if index.options:
+            text += f" WITH ({', '.join(index.options)})"
+        if index.predicate is not None:
+            text += f" WHERE {self.expression(index.predicate)}"
+        return text
+
+    def create_domain(self, domain: DomainType) -> str:
+        """:returns: A statement that creates the domain."""
+        text = f"CREATE DOMAIN {self.qualified(domain.name)} AS {self.data_type(domain.data_type)}"
+        if domain.collation is not None:
+            text += f" COLLATE {domain.collation}"
+        if domain.default is not None:
+            text += f" DEFAULT {self.expression(domain.default)}"
+        if not domain.nullable:
+            text += " NOT NULL"
+        # the server takes a condition for valid when it creates the type, as there are no values yet
+        return text + "".join(f" {self.constraint(check)}" for check in domain.constraints)
 
     def table_body(self, table: Table, *, foreign_keys: bool) -> str:
         """
@@ -282,12 +237,24 @@ class DefinitionWriter:
                 return self.create_enum(subject) + ";"
             case StructType():
                 return self.create_struct(subject) + ";"
-            case Namespace():
-                return self.create(Catalog((subject,)))
-            case Catalog():
-                return "\n".join(f"{statement};" for statement in self._catalog(subject))
+            case DomainType():
+                return self.create_domain(subject) + ";"
+            case Index() | IndexPart():
+                return self._index(subject)
+            case Namespace() | Catalog():
+                catalog = subject if isinstance(subject, Catalog) else Catalog((subject,))
+                return "\n".join(f"{statement};" for statement in self._catalog(catalog))
             case _:
                 raise DefinitionError(f"{type(subject).__name__}: has no SQL; use an object of the model")
+
+    def _index(self, subject: Index | IndexPart) -> str:
+        """An index, as a clause that is the same wherever its table is."""
+        if isinstance(subject, IndexPart):
+            return self.index_part(subject)
+        unique = "UNIQUE " if subject.unique else ""
+        method = "" if subject.method is None else f" USING {subject.method}"
+        parts = ", ".join(self.index_part(part) for part in subject.parts)
+        return f"{unique}INDEX {self.quote(subject.name)}{method} ({parts}){self.index_options(subject)}"
 
     def _catalog(self, catalog: Catalog) -> Iterator[str]:
         """Statements that create all objects, foreign keys last, as tables may refer to each other."""
@@ -296,16 +263,21 @@ class DefinitionWriter:
                 yield self.create_namespace(namespace.name)
         for namespace in catalog.namespaces:
             yield from (self.create_enum(enum) for enum in namespace.enums)
+            yield from (self.create_domain(domain) for domain in namespace.domains)
         for struct in _by_dependency([struct for namespace in catalog.namespaces for struct in namespace.structs]):
             yield self.create_struct(struct)
         for table in catalog.tables():
             yield self.create_table(table, foreign_keys=False)
         for table in catalog.tables():
+            yield from (self.create_index(table.name, index) for index in table.indexes)
+        for table in catalog.tables():
             yield from (self.add_constraint(table.name, key) for key in table.foreign_keys)
 
 
-def _digits(precision: int | None) -> str:
-    return "" if precision is None else f"({precision})"
+def _column_of(part: IndexPart) -> LocalId:
+    if part.column is None:
+        raise DefinitionError("index part: expected a column or an expression")
+    return part.column
 
 
 def named_types(data_type: SqlType) -> frozenset[QualifiedId]:
@@ -319,11 +291,13 @@ def named_types(data_type: SqlType) -> frozenset[QualifiedId]:
             return frozenset()
 
 
-def types_of(subject: EnumType | StructType | Table) -> frozenset[QualifiedId]:
+def types_of(subject: EnumType | StructType | DomainType | Table) -> frozenset[QualifiedId]:
     """:returns: Names of the types of the catalog that the columns or members of an object have."""
     match subject:
         case EnumType():
             return frozenset()
+        case DomainType(data_type=base):
+            return named_types(base)
         case StructType(members=parts) | Table(columns=parts):
             return frozenset(name for part in parts for name in named_types(part.data_type))
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
+from pysqlsync_engine.model.object_types import IdentityMode
+
 T = TypeVar("T")
 
 
@@ -24,7 +26,15 @@ class UniqueTag:
 
 @dataclass(frozen=True, slots=True)
 class IdentityTag:
-    """Marks an integer field whose value the server generates when it is not given."""
+    """
+    Marks an integer field whose value the server counts.
+
+    :param mode: Whether a statement may give a value; in MySQL, each mode is `AUTO_INCREMENT`.
+    :param sequence: For `IdentityMode.SERIAL`, the name (`public.shared_seq`) of a sequence that is not the column's own.
+    """
+
+    mode: IdentityMode = IdentityMode.BY_DEFAULT
+    sequence: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,36 +11,75 @@ import enum
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from pysqlsync_engine.model.constraint_types import (
+    CheckConstraint,
+    Constraint,
+    Deferrability,
+    ExclusionConstraint,
+    ForeignKeyConstraint,
+    Index,
+    IndexPart,
+    LabelCheck,
+    PrimaryKeyConstraint,
+    ReferentialAction,
+    UniqueConstraint,
+)
 from pysqlsync_engine.model.data_types import SqlType
+from pysqlsync_engine.model.database_object import DatabaseObject
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
-from pysqlsync_engine.model.literals import quote_literal
+
+__all__ = [
+    "Catalog",
+    "CheckConstraint",
+    "Column",
+    "Constraint",
+    "DatabaseObject",
+    "Deferrability",
+    "DomainType",
+    "EnumType",
+    "ExclusionConstraint",
+    "ForeignKeyConstraint",
+    "Generated",
+    "IdentityMode",
+    "Index",
+    "IndexPart",
+    "LabelCheck",
+    "Lookup",
+    "Namespace",
+    "PrimaryKeyConstraint",
+    "ReferentialAction",
+    "Relation",
+    "StructMember",
+    "StructType",
+    "Table",
+    "UniqueConstraint",
+]
 
 
 class IdentityMode(enum.Enum):
-    """Who gives an identity column its value."""
+    """Who gives a column that counts rows its value."""
 
     ALWAYS = "ALWAYS"
+    """The server, whatever a statement says."""
+
     BY_DEFAULT = "BY DEFAULT"
+    """The server, where a statement gives none; in MySQL, `AUTO_INCREMENT`."""
 
-
-class ReferentialAction(enum.Enum):
-    """What becomes of a row when the row it refers to is deleted or changes its key."""
-
-    NO_ACTION = "NO ACTION"
-    RESTRICT = "RESTRICT"
-    CASCADE = "CASCADE"
-    SET_NULL = "SET NULL"
-    SET_DEFAULT = "SET DEFAULT"
+    SERIAL = "SERIAL"
+    """A default that takes the next value of a sequence (PostgreSQL `serial`)."""
 
 
 @dataclass(frozen=True, slots=True)
-class DatabaseObject:
-    """Base of all database objects."""
+class Generated:
+    """
+    How the server computes a column.
 
-    def __str__(self) -> str:
-        from pysqlsync_engine.model.definition import ANSI
+    :param expression: SQL expression without outer parentheses, as the server would print it.
+    :param stored: False if it is computed when it is read.
+    """
 
-        return ANSI.create(self)
+    expression: str
+    stored: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +88,18 @@ class Column(DatabaseObject):
     A column of a table.
 
     :param default: SQL expression, as the server would print it; `None` if there is none. In a catalog formed from
-        classes it is an ANSI literal (`TRUE`, `-1`, `1.50`, `'it''s'`), which lowering turns into what the server prints.
-    :param identity: `None` unless the server generates the value.
+        classes it is an ANSI literal (`TRUE`, `-1`, `1.50`, `'it''s'`), which lowering turns into what the server prints,
+        or an expression of the server's own (`now()`).
+    :param identity: `None` unless the server counts.
     :param description: Comment on the column; `None` if there is none.
+    :param generated: `None` unless the server computes the value.
+    :param collation: As the server prints it; `None` for that of the type or the table.
+    :param sequence: For `IdentityMode.SERIAL`, a sequence that does not belong to the column; `None` for one of its own.
+    :param renamed_from: Names that the column may have had before, the latest first; not compared.
+    :param backfill: SQL expression for the value of rows that are there when the column is added, or when it stops to
+        permit NULL; leaves no default behind; not compared.
+    :param markers: What the class says of the column for one product only, see `model.vendor_markers`; lowering makes
+        attributes of a vendor's column of those that are for its product; not compared.
     """
 
     name: LocalId
@@ -60,79 +108,17 @@ class Column(DatabaseObject):
     default: str | None = None
     identity: IdentityMode | None = None
     description: str | None = None
+    generated: Generated | None = field(default=None, kw_only=True)
+    collation: str | None = field(default=None, kw_only=True)
+    sequence: QualifiedId | None = field(default=None, kw_only=True)
+    renamed_from: tuple[LocalId, ...] = field(default=(), compare=False, kw_only=True)
+    backfill: str | None = field(default=None, compare=False, kw_only=True)
+    markers: tuple[object, ...] = field(default=(), compare=False, kw_only=True)
 
     @property
     def is_optional(self) -> bool:
         """True if a row can be inserted without a value for this column."""
-        return self.nullable or self.default is not None or self.identity is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Constraint(DatabaseObject):
-    """Base of all constraints of a table; the name is unique within the table."""
-
-    name: LocalId
-
-
-@dataclass(frozen=True, slots=True)
-class PrimaryKeyConstraint(Constraint):
-    """The columns that identify a row, in key order."""
-
-    columns: tuple[LocalId, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class UniqueConstraint(Constraint):
-    """Columns whose values, taken together, are distinct in each row."""
-
-    columns: tuple[LocalId, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CheckConstraint(Constraint):
-    """
-    A condition that each row meets.
-
-    :param expression: SQL condition without the outer parentheses, as the server would print it.
-    :param columns: Those that the condition is about, where known; for messages, not compared.
-    """
-
-    expression: str
-    columns: tuple[LocalId, ...] = field(default=(), compare=False, kw_only=True)
-
-
-@dataclass(frozen=True, slots=True)
-class LabelCheck(CheckConstraint):
-    """
-    A check that a text column holds one of the labels of an enumeration, as formed from a class.
-
-    `expression` is the ANSI form, `"state" IN ('on', 'off')`. Lowering turns this constraint into a plain
-    `CheckConstraint` of the same name with the expression as the server prints it, as servers keep no such structure.
-    PostgreSQL (15 and 18 alike) prints `state = ANY (ARRAY['on'::text, 'off'::text])`, and `state = 'on'::text` for a single
-    label: the column is quoted only where needed, quotes in labels are doubled, backslashes stay as they are.
-
-    :param labels: In order of definition.
-    """
-
-    expression: str = field(init=False)
-    column: LocalId
-    labels: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        labels = ", ".join(quote_literal(label) for label in self.labels)
-        object.__setattr__(self, "expression", f"{self.column} IN ({labels})")
-        object.__setattr__(self, "columns", (self.column,))
-
-
-@dataclass(frozen=True, slots=True)
-class ForeignKeyConstraint(Constraint):
-    """Columns that refer to a key of another (or the same) table; columns pair up by position."""
-
-    columns: tuple[LocalId, ...]
-    referenced_table: QualifiedId
-    referenced_columns: tuple[LocalId, ...]
-    on_delete: ReferentialAction = ReferentialAction.NO_ACTION
-    on_update: ReferentialAction = ReferentialAction.NO_ACTION
+        return self.nullable or self.default is not None or self.identity is not None or self.generated is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +155,9 @@ class Table(DatabaseObject):
     :param labels: For a lookup table of an enumeration, the labels its rows hold, in order; `None` for other tables.
     :param relations: References that are not enforced; empty in a catalog that was read from a server, and not compared.
     :param lookups: Columns whose values are labels of a lookup table; as `relations`.
+    :param indexes: Those that no constraint is behind, sorted by name.
+    :param renamed_from: Names that the table may have had before, the latest first; not compared.
+    :param markers: As for a column.
     """
 
     name: QualifiedId
@@ -179,6 +168,9 @@ class Table(DatabaseObject):
     labels: tuple[str, ...] | None = None
     relations: tuple[Relation, ...] = field(default=(), compare=False)
     lookups: tuple[Lookup, ...] = field(default=(), compare=False)
+    indexes: tuple[Index, ...] = field(default=(), kw_only=True)
+    renamed_from: tuple[QualifiedId, ...] = field(default=(), compare=False, kw_only=True)
+    markers: tuple[object, ...] = field(default=(), compare=False, kw_only=True)
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -212,11 +204,37 @@ class EnumType(DatabaseObject):
     An enumeration that the database keeps as a type of its own.
 
     :param labels: In order of definition, which is the order in which they compare.
+    :param renamed_from: Names that the type may have had before, the latest first; not compared.
+    :param label_map: What becomes of labels that are gone, as pairs of a former label and one of `labels`: a rename if the
+        type does not have the latter yet, else a replacement; not compared.
     """
 
     name: QualifiedId
     labels: tuple[str, ...]
     description: str | None = None
+    renamed_from: tuple[QualifiedId, ...] = field(default=(), compare=False, kw_only=True)
+    label_map: tuple[tuple[str, str], ...] = field(default=(), compare=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class DomainType(DatabaseObject):
+    """
+    A type with a name of its own whose values are those of another type that meet some conditions.
+
+    :param data_type: Of the values.
+    :param nullable: False if a column of the type never permits NULL.
+    :param default: As for a column.
+    :param constraints: Conditions on `VALUE`, sorted by name.
+    :param collation: As for a column.
+    """
+
+    name: QualifiedId
+    data_type: SqlType
+    nullable: bool = True
+    default: str | None = None
+    constraints: tuple[CheckConstraint, ...] = ()
+    description: str | None = None
+    collation: str | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,13 +261,14 @@ class Namespace(DatabaseObject):
     A schema, in databases that have them.
 
     :param name: Empty for the default namespace of a connection.
-    :param enums: Sorted by name, as are `structs` and `tables`.
+    :param enums: Sorted by name, as are `structs`, `tables` and `domains`.
     """
 
     name: LocalId
     enums: tuple[EnumType, ...] = ()
     structs: tuple[StructType, ...] = ()
     tables: tuple[Table, ...] = ()
+    domains: tuple[DomainType, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

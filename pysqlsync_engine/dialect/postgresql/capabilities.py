@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pysqlsync_engine.capabilities import Capabilities, ServerVersion
 from pysqlsync_engine.errors import UnsupportedError
-from pysqlsync_engine.options import EnumMode
+from pysqlsync_engine.options import ArrayMode, EnumMode, StructMode
 
 PRODUCT = "PostgreSQL"
 
@@ -61,6 +61,10 @@ def capabilities_of(version: ServerVersion) -> Capabilities:
         transactional_ddl=True,
         composite_types=True,
         arrays=True,
+        struct_modes=(StructMode.TYPE, StructMode.JSON),
+        array_modes=(ArrayMode.ARRAY, ArrayMode.JSON, ArrayMode.RELATION),
+        domains=True,
+        concurrent_index=True,
     )
 
 

@@ -30,6 +30,7 @@ from pysqlsync_engine.model.object_types import (
     PrimaryKeyConstraint,
     ReferentialAction,
     StructMember,
+    Table,
     UniqueConstraint,
 )
 from pysqlsync_engine.session import Row, Session
@@ -219,7 +220,9 @@ class PostgreSQLReader:
         structs = {QualifiedId(row[0], row[1]) for row in types if row[2] == "c"}
         return CatalogRows(
             namespaces=tuple(sorted({row[0] for row in relations})),
-            tables=tuple(NamedRow(QualifiedId(row[0], row[1]), row[6]) for row in relations if _is_table(row)),
+            tables=tuple(
+                Table(QualifiedId(row[0], row[1]), (), description=row[6]) for row in relations if _is_table(row)
+            ),
             columns=tuple(_column(row) for row in columns if not row[2] and QualifiedId(row[0], row[1]) in tables),
             constraints=tuple(_constraint(row) for row in constraints if _is_managed(row, tables)),
             enums=tuple(NamedRow(QualifiedId(row[0], row[1]), row[3]) for row in types if row[2] == "e"),
