@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -37,6 +37,8 @@ class Dialect:
     :param writer: Writer for a server of these capabilities.
     :param reader: Reader for a server of these capabilities.
     :param loader: Loader for a server of these capabilities.
+    :param canonicalize: The desired catalog (third argument) with its expressions as the server prints them; those that read
+        the same in the current one (second argument) are not asked for. Changes nothing that lasts.
     :param connect: Opens one session, closed on leaving the context; raises `ConnectError`.
     :param open_pool: Opens several.
     """
@@ -47,5 +49,6 @@ class Dialect:
     writer: Callable[[Capabilities], Writer]
     reader: Callable[[Capabilities], CatalogReader]
     loader: Callable[[Capabilities], Loader]
+    canonicalize: Callable[[Session, Catalog, Catalog], Awaitable[Catalog]]
     connect: Callable[[ConnectionParameters], AbstractAsyncContextManager[Session]]
     open_pool: OpenPool
