@@ -1,0 +1,1 @@
+"""How fast, and how exactly, schemas are handled."""
