@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import keyword
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-
-from strong_typing.auxiliary import Alias
 
 from pysqlsync_engine.capabilities import Capabilities
 from pysqlsync_engine.errors import DefinitionError
+from pysqlsync_engine.model.annotations import column_name as column_name
+from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 from pysqlsync_engine.model.object_types import Catalog, Namespace, PrimaryKeyConstraint, Table, UniqueConstraint
 
 _HASH_DIGITS = 8
@@ -31,20 +30,6 @@ class _Name:
     scope: tuple[str, ...]
 
 
-def column_name(field_name: str, tags: Iterable[object]) -> str:
-    """
-    Derive the name of a column.
-
-    :returns: The name given by `Alias`; else the field's, without the underscore that keeps it apart from a word which
-        Python reserves: `from_` is `from`, but `id_` is `id_`.
-    """
-    for tag in tags:
-        if isinstance(tag, Alias):
-            return tag.name
-    bare = field_name.removesuffix("_")
-    return bare if keyword.iskeyword(bare) else field_name
-
-
 def constraint_name(prefix: str, *parts: str, max_bytes: int) -> str:
     """
     Derive the name of a constraint: `fk_flights_carrier`.
@@ -57,6 +42,25 @@ def constraint_name(prefix: str, *parts: str, max_bytes: int) -> str:
     digest = hashlib.sha256("\0".join((prefix, *parts)).encode()).hexdigest()[:_HASH_DIGITS]
     kept = name.encode()[: max_bytes - _HASH_DIGITS - 1].decode(errors="ignore")
     return f"{kept}_{digest}"
+
+
+def object_name(
+    prefix: str, table: QualifiedId, parts: Iterable[LocalId], *, capabilities: Capabilities
+) -> LocalId:
+    """
+    :param prefix: `pk`, `fk`, `uq`, `ck` or `ix`.
+    :param parts: Columns, in order; for a primary key none, for a check of the table `condition_part`.
+    :returns: Name of a constraint or an index of a table for which its class says none. Where names of namespaces become
+        prefixes it has that of the table, since constraints of all of them share one namespace there.
+    """
+    prefixed = table.name if capabilities.namespaces or not table.namespace else f"{table.namespace}__{table.name}"
+    names = (part.name for part in parts)
+    return LocalId(constraint_name(prefix, prefixed, *names, max_bytes=capabilities.max_identifier_bytes))
+
+
+def condition_part(condition: str) -> LocalId:
+    """:returns: What stands for a condition, or an expression, in the name of a constraint or an index."""
+    return LocalId(hashlib.sha256(condition.encode(errors="surrogatepass")).hexdigest()[:_HASH_DIGITS])
 
 
 def check_names(catalog: Catalog, capabilities: Capabilities) -> None:

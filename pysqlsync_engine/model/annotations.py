@@ -6,11 +6,12 @@ import dataclasses
 import datetime
 import decimal
 import inspect
+import keyword
 import sys
 import types
 import typing
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from strong_typing import auxiliary, core
 
 from pysqlsync_engine.errors import DefinitionError
 from pysqlsync_engine.model import key_types, type_markers
+from pysqlsync_engine.model.declarations import table_declaration
 from pysqlsync_engine.model.key_types import PrimaryKeyTag
 
 _COMMON_NAMES: Mapping[str, Any] = {
@@ -83,6 +85,20 @@ def find_tag(tags: tuple[Any, ...], kind: type) -> Any:
     return next((tag for tag in tags if isinstance(tag, kind) or tag is kind), None)
 
 
+def column_name(field_name: str, tags: Iterable[object]) -> str:
+    """
+    Derive the name of a column.
+
+    :returns: The name given by `Alias`; else the field's, without the underscore that keeps it apart from a word which
+        Python reserves: `from_` is `from`, but `id_` is `id_`.
+    """
+    for tag in tags:
+        if isinstance(tag, auxiliary.Alias):
+            return tag.name
+    bare = field_name.removesuffix("_")
+    return bare if keyword.iskeyword(bare) else field_name
+
+
 def member_annotations(cls: type) -> dict[str, Any]:
     """
     :returns: Annotation of each field of a data-class, in order.
@@ -92,10 +108,14 @@ def member_annotations(cls: type) -> dict[str, Any]:
 
 
 def key_annotations(cls: type) -> dict[str, Any]:
-    """:returns: Annotation of each field that is part of the primary key; empty for a class without a key."""
+    """:returns: Annotation of each field that is part of the primary key, in key order; empty for a class without a key."""
+    annotations = member_annotations(cls)
+    declaration = table_declaration(cls)
+    if declaration is not None and declaration.primary_key is not None:
+        return {name: annotations[name] for name in declaration.primary_key.fields}
     return {
         name: annotation
-        for name, annotation in member_annotations(cls).items()
+        for name, annotation in annotations.items()
         if find_tag(unwrap(annotation).tags, PrimaryKeyTag) is not None
     }
 
@@ -142,7 +162,7 @@ def _written(field: dataclasses.Field[Any]) -> str:
     return repr(field.type) if isinstance(field.type, str) else describe_type(field.type)
 
 
-def is_homeless(cls: type) -> bool:
+def is_homeless(cls: type | typing.NewType) -> bool:
     """:returns: True if the class does not tell which module it belongs to, as it was made by a function."""
     return cls.__module__ == types.__name__
 
