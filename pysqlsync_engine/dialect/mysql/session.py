@@ -32,10 +32,14 @@ INTERRUPT_TIMEOUT_S = 10.0
 """How long a server may take to give up a statement before the connection is cut."""
 
 SQL_MODE = (
-    "STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,"
-    "NO_AUTO_VALUE_ON_ZERO,ONLY_FULL_GROUP_BY"
+    "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO,ONLY_FULL_GROUP_BY"
 )
-"""Nothing is cut off, rounded or replaced silently, whatever the server's own mode; a zero is a number as any other."""
+"""
+Nothing is cut off, rounded or replaced silently, whatever the server's own mode; a zero is a number as any other.
+
+Zero dates are not forbidden: a table that has them, in rows or as a default, could not be altered then. No row brings one, as
+Python has none.
+"""
 
 SETTINGS = (
     "SET NAMES utf8mb4, time_zone = '+00:00', autocommit = 1, lc_messages = 'en_US',"
