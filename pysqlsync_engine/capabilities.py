@@ -40,6 +40,13 @@ class Capabilities:
     :param namespaces: False where names of namespaces become prefixes of names (`canvas__accounts`).
     :param domains: True if a type can be another one with conditions.
     :param concurrent_index: True if an index can be built while others write.
+    :param keys_pin_types: True if a column of a foreign key cannot get another type.
+    :param keys_need_index: True if columns of a foreign key must be the first ones of an index of their table.
+    :param expressions_pin_names: True if a column cannot get another name while an expression mentions it.
+    :param index_names_per_table: True if tables of a namespace may have indexes (and keys) of the same name.
+    :param indexes_with_table: True if the statement that creates a table creates its indexes too.
+    :param identifiers_in_characters: True if names are limited in characters; then `max_identifier_bytes` counts these.
+    :param max_label_characters: Longest label of an enumeration; `None` where the limit is that of a name.
     """
 
     version: ServerVersion
@@ -54,3 +61,10 @@ class Capabilities:
     namespaces: bool = True
     domains: bool = False
     concurrent_index: bool = False
+    keys_pin_types: bool = False
+    keys_need_index: bool = False
+    expressions_pin_names: bool = False
+    index_names_per_table: bool = False
+    indexes_with_table: bool = False
+    identifiers_in_characters: bool = False
+    max_label_characters: int | None = None
