@@ -14,7 +14,7 @@ from pysqlsync_engine.errors import DefinitionError, UnsupportedError
 from pysqlsync_engine.formation.catalog import form_catalog, table_name
 from pysqlsync_engine.model.key_types import Identity, NotEnforced, PrimaryKey, Unique
 from pysqlsync_engine.model.object_types import Catalog, Table
-from pysqlsync_engine.options import EnumMode, GeneratorOptions
+from pysqlsync_engine.options import ArrayMode, EnumMode, GeneratorOptions, StructMode
 
 CAPABILITIES = Capabilities(
     version=ServerVersion("PostgreSQL", 15),
@@ -24,6 +24,9 @@ CAPABILITIES = Capabilities(
     transactional_ddl=True,
     composite_types=True,
     arrays=True,
+    struct_modes=(StructMode.TYPE, StructMode.JSON),
+    array_modes=(ArrayMode.ARRAY, ArrayMode.JSON, ArrayMode.RELATION),
+    domains=True,
 )
 
 

@@ -11,11 +11,13 @@ from strong_typing.auxiliary import (
 )
 
 from pysqlsync_engine.errors import UnsupportedError
+from pysqlsync_engine.formation.catalog import form_catalog
 from pysqlsync_engine.model.data_types import (
     SqlArray,
     SqlCharacter,
     SqlFloat,
     SqlInteger,
+    SqlJson,
     SqlNamed,
 )
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
@@ -34,7 +36,7 @@ from pysqlsync_engine.model.object_types import (
     Table,
     UniqueConstraint,
 )
-from pysqlsync_engine.options import EnumMode
+from pysqlsync_engine.options import ArrayMode, EnumMode, GeneratorOptions, StructMode
 from tests.formation_samples import (
     CAPABILITIES,
     Hen,
@@ -184,7 +186,8 @@ def test_keys_that_refer_to_each_other_are_refused() -> None:
 
 def test_class_without_a_key_is_no_table() -> None:
     assert refusal(Position) == (
-        "class Position: no field identifies a row, so it is no table of its own; mark one or more as PrimaryKey[...]"
+        "class Position: no field identifies a row, so it is no table of its own; mark one or more as PrimaryKey[...],"
+        " or declare it with __table__ = TableDeclaration()"
     )
 
 
@@ -198,14 +201,25 @@ def test_enumeration_within_a_value_needs_a_type_of_its_own(mode: EnumMode, anno
     )
 
 
-def test_server_without_arrays_or_composite_types_is_told() -> None:
-    bare = replace(CAPABILITIES, arrays=False, composite_types=False)
-    assert refusal(sample(("x", list[int])), capabilities=bare) == (
-        "Sample.x: PostgreSQL 15.0 has no arrays; use dict[str, ...] (JSON), or a class of its own that refers to this one"
+def test_server_without_arrays_or_composite_types_has_documents() -> None:
+    bare = replace(CAPABILITIES, struct_modes=(StructMode.JSON,), array_modes=(ArrayMode.JSON,))
+    for annotation in (list[int], Position):
+        (table,) = form(sample(("x", annotation)), capabilities=bare).tables()
+        assert table.column("x").data_type == SqlJson()
+
+
+def test_mode_that_the_server_lacks_is_told() -> None:
+    bare = replace(CAPABILITIES, struct_modes=(StructMode.JSON,), array_modes=(ArrayMode.JSON,))
+    options = GeneratorOptions(struct_mode=StructMode.TYPE, array_mode=ArrayMode.ARRAY)
+    with pytest.raises(UnsupportedError) as caught:
+        form_catalog([sample(("x", list[int]))], options=options, capabilities=bare)
+    assert str(caught.value) == (
+        "Sample.x: PostgreSQL 15.0 cannot store a list as ArrayMode.ARRAY; use one of ArrayMode.JSON"
     )
-    assert refusal(sample(("x", Position)), capabilities=bare) == (
-        "class Position: PostgreSQL 15.0 has no composite types; move its fields into the classes that use it, or mark a field "
-        "as PrimaryKey[...] to make it a table"
+    with pytest.raises(UnsupportedError) as caught:
+        form_catalog([sample(("x", Position))], options=options, capabilities=bare)
+    assert str(caught.value) == (
+        "Sample.x: PostgreSQL 15.0 cannot store a data-class without a key as StructMode.TYPE; use one of StructMode.JSON"
     )
 
 

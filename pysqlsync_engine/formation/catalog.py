@@ -3,66 +3,75 @@
 from __future__ import annotations
 
 import enum
+import typing
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 from pysqlsync_engine.capabilities import Capabilities
 from pysqlsync_engine.errors import DefinitionError
-from pysqlsync_engine.formation.enums import form_enum, form_lookup, select_enum_mode
-from pysqlsync_engine.formation.inspection import ClassSpec, inspect_class, is_data_class
+from pysqlsync_engine.formation.context import Context, Site
+from pysqlsync_engine.formation.declared import referred_classes
+from pysqlsync_engine.formation.domains import form_domain
+from pysqlsync_engine.formation.enums import form_enum, form_lookup
+from pysqlsync_engine.formation.inspection import ClassSpec, domain_spec, inspect_class, is_data_class
+from pysqlsync_engine.formation.lists import form_list_tables
 from pysqlsync_engine.formation.names import check_names
-from pysqlsync_engine.formation.namespaces import table_name, type_name, unify_default
-from pysqlsync_engine.formation.tables import Context, form_struct, form_table
+from pysqlsync_engine.formation.namespaces import Definition, table_name, unify_default
+from pysqlsync_engine.formation.tables import form_struct, form_table
+from pysqlsync_engine.formation.values import definitions
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
-from pysqlsync_engine.model.object_types import Catalog, EnumType, Namespace, StructType, Table
+from pysqlsync_engine.model.object_types import Catalog, DomainType, EnumType, Namespace, StructType, Table
 from pysqlsync_engine.options import EnumMode, GeneratorOptions
 
 __all__ = ["form_catalog", "table_name"]
+
+_Object: TypeAlias = EnumType | StructType | DomainType | Table
 
 
 def form_catalog(classes: Sequence[type], *, options: GeneratorOptions, capabilities: Capabilities) -> Catalog:
     """
     Form the catalog that data-classes describe, in terms that are the same for all dialects; `lower` makes them a server's.
 
-    :param classes: Data-classes with a primary key, in any order. What they refer to, enforced or not, takes part as well:
-        other such classes, enumerations, and classes without a key that are the type of a field.
+    :param classes: Data-classes with a primary key or a `__table__`, in any order. What they refer to, enforced or not, takes
+        part as well: other such classes, enumerations, domains, and classes without a key that are the type of a field.
     :param options: How classes become tables.
     :param capabilities: What the server can do.
     :returns: Objects sorted by name. The default namespace has an empty name.
     :raises DefinitionError: if the classes describe no schema.
     :raises UnsupportedError: if the server cannot have what they describe.
     """
-    options = unify_default(options, capabilities)
-    owners, specs = _gather(classes, options, capabilities)
-    context = Context(options, capabilities, specs)
-    formed = [_form(cls, name, context) for name, cls in sorted(owners.items())]
-    namespaces = sorted({name.namespace or "" for name in owners})
+    context = Context(unify_default(options, capabilities), capabilities, _Specs())
+    owners = _gather(classes, context)
+    formed = [each for name, owner in sorted(owners.items()) for each in _form(owner, name, context)]
+    formed.sort(key=lambda each: each.name)
+    namespaces = sorted({each.name.namespace or "" for each in formed})
     catalog = Catalog(tuple(_namespace(namespace, formed) for namespace in namespaces))
     check_names(catalog, capabilities)
     return catalog
 
 
-def _gather(
-    classes: Sequence[type], options: GeneratorOptions, capabilities: Capabilities
-) -> tuple[Mapping[QualifiedId, type], Mapping[type, ClassSpec]]:
+def _gather(classes: Sequence[type], context: Context) -> Mapping[QualifiedId, Definition]:
     """
     Follow references, starting from classes.
 
-    :returns: The class that each object of the catalog comes from; and each data-class among them, inspected.
+    :returns: What each object of the catalog comes from.
     """
-    owners: dict[QualifiedId, type] = {}
-    specs = _Specs()
-    pending = [(cls, _entity_name(specs[cls], options)) for cls in classes]
+    owners: dict[QualifiedId, Definition] = {}
+    pending: list[tuple[Definition, QualifiedId]] = [
+        (cls, _entity_name(context.specs[cls], context)) for cls in classes
+    ]
     while pending:
-        cls, name = pending.pop()
+        definition, name = pending.pop()
         if name in owners:
-            _require_same(owners[name], cls, name)
+            _require_same(owners[name], definition, name)
             continue
-        owners[name] = cls
-        if is_data_class(cls):
-            pending.extend(_referred(specs[cls], name, specs, options=options, capabilities=capabilities))
-    for spec in list(specs.values()):
-        _refuse_recursion(spec, specs, ())
-    return owners, specs
+        owners[name] = definition
+        if is_data_class(definition):
+            pending.extend(_referred(context.specs[definition], name, context))
+    for name, definition in owners.items():
+        if is_data_class(definition):
+            _refuse_recursion(context.specs[definition], name, context, ())
+    return owners
 
 
 class _Specs(dict[type, ClassSpec]):
@@ -73,71 +82,67 @@ class _Specs(dict[type, ClassSpec]):
         return spec
 
 
-def _entity_name(spec: ClassSpec, options: GeneratorOptions) -> QualifiedId:
-    if not spec.key:
+def _entity_name(spec: ClassSpec, context: Context) -> QualifiedId:
+    if not spec.is_entity:
         raise DefinitionError(
-            f"class {spec.name}: no field identifies a row, so it is no table of its own; mark one or more as PrimaryKey[...]"
+            f"class {spec.name}: no field identifies a row, so it is no table of its own; mark one or more as PrimaryKey[...], or"
+            " declare it with __table__ = TableDeclaration()"
         )
-    return table_name(spec.type, options=options)
+    return table_name(spec.type, options=context.options)
 
 
-def _require_same(owner: type, cls: type, name: QualifiedId) -> None:
-    if owner is not cls:
-        first, second = sorted(f"{c.__module__}.{c.__qualname__}" for c in (owner, cls))
+def _require_same(owner: Definition, definition: Definition, name: QualifiedId) -> None:
+    if owner is not definition:
+        first, second = sorted(f"{each.__module__}.{getattr(each, '__qualname__', each.__name__)}" for each in (owner, definition))
         raise DefinitionError(
             f"{name.display}: classes {first} and {second} have the same name; rename one of them, or give their modules"
             " different namespaces"
         )
 
 
-def _referred(
-    spec: ClassSpec,
-    user: QualifiedId,
-    specs: Mapping[type, ClassSpec],
-    *,
-    options: GeneratorOptions,
-    capabilities: Capabilities,
-) -> Iterator[tuple[type, QualifiedId]]:
+def _referred(spec: ClassSpec, user: QualifiedId, context: Context) -> Iterator[tuple[Definition, QualifiedId]]:
     """
     :param user: Name of what the class becomes.
-    :returns: Each class that becomes an object of the catalog because a field has it as type, with the object's name.
+    :returns: What becomes an object of the catalog because the class refers to it, with the object's name.
     """
     for field in spec.fields:
-        leaf = field.type.leaf
-        if leaf.enum_class is not None:
-            mode = select_enum_mode(options.enum_mode, capabilities, f"{spec.name}.{field.name}")
-            if mode is not EnumMode.CHECK:
-                yield leaf.enum_class, type_name(leaf.enum_class, user=user, options=options)
-        elif (cls := leaf.data_class) is not None:
-            is_entity = bool(specs[cls].key)
-            yield cls, table_name(cls, options=options) if is_entity else type_name(cls, user=user, options=options)
+        site = Site(f"{spec.name}.{field.name}", user, LocalId(field.column_name), context)
+        yield from definitions(field.type, site)
+    for cls in referred_classes(spec, context.options):
+        yield cls, _entity_name(context.specs[cls], context)
 
 
-def _refuse_recursion(spec: ClassSpec, specs: Mapping[type, ClassSpec], path: tuple[ClassSpec, ...]) -> None:
+def _refuse_recursion(spec: ClassSpec, name: QualifiedId, context: Context, path: tuple[ClassSpec, ...]) -> None:
     """:raises DefinitionError: if a class without a key contains itself, which no composite type can."""
-    if spec.key:
+    if spec.is_entity:
         return
     if spec in path:
         chain = " -> ".join(part.name for part in (*path, spec))
         raise DefinitionError(
-            f"class {spec.name}: contains itself ({chain}); give it a key, so that fields can refer to it"
+            f"class {spec.name}: contains itself ({chain}); give it a key, so that fields can refer to it, or use"
+            " StructMode.JSON"
         )
-    for field in spec.fields:
-        nested = field.type.leaf.data_class
-        if nested is not None:
-            _refuse_recursion(specs[nested], specs, (*path, spec))
+    for nested, nested_name in _referred(spec, name, context):
+        if is_data_class(nested):
+            _refuse_recursion(context.specs[nested], nested_name, context, (*path, spec))
 
 
-def _form(cls: type, name: QualifiedId, context: Context) -> EnumType | StructType | Table:
-    """:returns: The object of that name that the class becomes."""
-    if issubclass(cls, enum.Enum):
-        is_table = context.enum_mode(cls.__name__) is EnumMode.RELATION
-        return (form_lookup if is_table else form_enum)(cls, name, context.capabilities)
-    spec = context.specs[cls]
-    return form_table(spec, context) if spec.key else form_struct(spec, name, context)
+def _form(definition: Definition, name: QualifiedId, context: Context) -> Iterator[_Object]:
+    """:returns: The object of that name that the definition becomes; for a table, those of its lists as well."""
+    if isinstance(definition, typing.NewType):
+        yield form_domain(domain_spec(definition), name, context)
+    elif issubclass(definition, enum.Enum):
+        is_table = context.enum_mode(definition.__name__) is EnumMode.RELATION
+        yield (form_lookup if is_table else form_enum)(definition, name, context.capabilities)
+    elif context.specs[definition].is_entity:
+        table = form_table(context.specs[definition], context)
+        yield table
+        yield from form_list_tables(context.specs[definition], table, context)
+    else:
+        yield form_struct(context.specs[definition], name, context)
 
 
-def _namespace(name: str, objects: Sequence[EnumType | StructType | Table]) -> Namespace:
+def _namespace(name: str, objects: Sequence[_Object]) -> Namespace:
     """
     :param objects: Of all namespaces, sorted by name.
     :returns: The namespace with the objects in it.
@@ -148,4 +153,5 @@ def _namespace(name: str, objects: Sequence[EnumType | StructType | Table]) -> N
         enums=tuple(each for each in inside if isinstance(each, EnumType)),
         structs=tuple(each for each in inside if isinstance(each, StructType)),
         tables=tuple(each for each in inside if isinstance(each, Table)),
+        domains=tuple(each for each in inside if isinstance(each, DomainType)),
     )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import enum
 
 from pysqlsync_engine.capabilities import Capabilities
-from pysqlsync_engine.errors import DefinitionError, UnsupportedError
+from pysqlsync_engine.errors import DefinitionError
 from pysqlsync_engine.formation.inspection import class_description
-from pysqlsync_engine.formation.names import constraint_name
+from pysqlsync_engine.formation.names import object_name
+from pysqlsync_engine.model.annotations import member_label
 from pysqlsync_engine.model.data_types import SqlCharacter, SqlInteger
+from pysqlsync_engine.model.declarations import TypeDeclaration, type_declaration
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 from pysqlsync_engine.model.object_types import (
     Column,
@@ -18,7 +20,6 @@ from pysqlsync_engine.model.object_types import (
     Table,
     UniqueConstraint,
 )
-from pysqlsync_engine.options import EnumMode
 
 LOOKUP_KEY = LocalId("id")
 LOOKUP_VALUE = LocalId("value")
@@ -26,41 +27,24 @@ LOOKUP_KEY_TYPE = SqlInteger(4)
 """Of the key of a lookup table, and of each column that refers to one."""
 
 
-def select_enum_mode(requested: EnumMode | None, capabilities: Capabilities, place: str) -> EnumMode:
-    """
-    :param requested: What the user asked for; `None` takes what suits the server best.
-    :returns: How enumerations are stored.
-    :raises UnsupportedError: if this server cannot store them so.
-    """
-    if requested is None:
-        return capabilities.enum_modes[0]
-    if requested not in capabilities.enum_modes:
-        listed = ", ".join(f"EnumMode.{mode.name}" for mode in capabilities.enum_modes)
-        raise UnsupportedError(
-            f"{place}: {capabilities.version} cannot store an enumeration as EnumMode.{requested.name}; use one of {listed}"
-        )
-    return requested
-
-
 def enum_labels(cls: type[enum.Enum]) -> tuple[str, ...]:
     """
-    :returns: Values of the members, in order of definition.
+    :returns: Label of each member, in order of definition; see `member_label`.
     :raises DefinitionError: if there are none, or one that cannot be a label.
     """
-    labels: list[str] = []
+    owners: dict[str, enum.Enum] = {}
     for member in cls:
-        if not isinstance(member.value, str):
+        label = member_label(member)
+        if "\0" in label:
+            raise DefinitionError(f"{cls.__name__}.{member.name}: label {label!r} has a NUL character; remove it")
+        other = owners.setdefault(label, member)
+        if other is not member:
             raise DefinitionError(
-                f"{cls.__name__}.{member.name}: expected a value of type str, which becomes the label; got {member.value!r}"
+                f"{cls.__name__}.{member.name}: {cls.__name__}.{other.name} has the same label {label!r}; rename one of them"
             )
-        if "\0" in member.value:
-            raise DefinitionError(
-                f"{cls.__name__}.{member.name}: label {member.value!r} has a NUL character; remove it"
-            )
-        labels.append(str(member.value))
-    if not labels:
+    if not owners:
         raise DefinitionError(f"class {cls.__name__}: enumeration has no members; add one")
-    return tuple(labels)
+    return tuple(owners)
 
 
 def form_enum(cls: type[enum.Enum], name: QualifiedId, capabilities: Capabilities) -> EnumType:
@@ -70,27 +54,53 @@ def form_enum(cls: type[enum.Enum], name: QualifiedId, capabilities: Capabilitie
     """
     labels = enum_labels(cls)
     for label in labels:
-        size = len(label.encode())
-        if size > capabilities.max_identifier_bytes:
+        unit, size, limit = "bytes", len(label.encode()), capabilities.max_identifier_bytes
+        if capabilities.max_label_characters is not None:
+            unit, size, limit = "characters", len(label), capabilities.max_label_characters
+        if size > limit:
             raise DefinitionError(
-                f"class {cls.__name__}: label {label!r} has {size} bytes, the server permits"
-                f" {capabilities.max_identifier_bytes}; shorten it, or use EnumMode.CHECK or EnumMode.RELATION"
+                f"class {cls.__name__}: label {label!r} has {size} {unit}, the server permits {limit}; shorten it, or use"
+                " EnumMode.CHECK or EnumMode.RELATION"
             )
-    return EnumType(name, labels, class_description(cls))
+    declaration = type_declaration(cls) or TypeDeclaration()
+    return EnumType(
+        name,
+        labels,
+        class_description(cls),
+        renamed_from=former_names(declaration, name),
+        label_map=_label_map(cls, declaration, labels),
+    )
+
+
+def former_names(declaration: TypeDeclaration, name: QualifiedId) -> tuple[QualifiedId, ...]:
+    """:returns: Names that the type may have had before."""
+    return tuple(QualifiedId(name.namespace, former) for former in declaration.renamed_from)
+
+
+def _label_map(
+    cls: type[enum.Enum], declaration: TypeDeclaration, labels: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    for former, present in declaration.label_map:
+        if former in labels or present not in labels:
+            wrong, remedy = (former, "a label that is gone") if former in labels else (present, "a label of the class")
+            raise DefinitionError(
+                f"class {cls.__name__}: label_map of {former!r} to {present!r}: {wrong!r} is not {remedy}; correct it"
+            )
+    return declaration.label_map
 
 
 def form_lookup(cls: type[enum.Enum], name: QualifiedId, capabilities: Capabilities) -> Table:
     """:returns: The lookup table that the enumeration becomes: a number for each label."""
-    limit = capabilities.max_identifier_bytes
-    unique = constraint_name("uq", name.name, LOOKUP_VALUE.name, max_bytes=limit)
+    key = (LOOKUP_VALUE,)
     return Table(
         name,
         columns=(
             Column(LOOKUP_KEY, LOOKUP_KEY_TYPE, identity=IdentityMode.BY_DEFAULT),
             Column(LOOKUP_VALUE, SqlCharacter()),
         ),
-        primary_key=PrimaryKeyConstraint(LocalId(constraint_name("pk", name.name, max_bytes=limit)), (LOOKUP_KEY,)),
-        constraints=(UniqueConstraint(LocalId(unique), (LOOKUP_VALUE,)),),
+        primary_key=PrimaryKeyConstraint(object_name("pk", name, (), capabilities=capabilities), (LOOKUP_KEY,)),
+        constraints=(UniqueConstraint(object_name("uq", name, key, capabilities=capabilities), key),),
         description=class_description(cls),
         labels=enum_labels(cls),
+        renamed_from=former_names(type_declaration(cls) or TypeDeclaration(), name),
     )

@@ -10,15 +10,21 @@ import types
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from strong_typing import core
 
 from pysqlsync_engine.errors import DefinitionError
-from pysqlsync_engine.formation.names import column_name
-from pysqlsync_engine.model.annotations import is_homeless, resolve_annotation
+from pysqlsync_engine.model.annotations import column_name, is_homeless, resolve_annotation
+from pysqlsync_engine.model.declarations import (
+    TableDeclaration,
+    domain_declaration,
+    table_declaration,
+    type_declaration,
+)
 from pysqlsync_engine.model.fields import Fields
 from pysqlsync_engine.model.key_types import PrimaryKeyTag
+from pysqlsync_engine.model.type_markers import Description, NativeType
 
 _JSON_PARTS: frozenset[Any] = frozenset({bool, int, float, str, dict, list})
 """What the union `strong_typing.core.JsonType` is made of, besides `None`."""
@@ -32,22 +38,33 @@ class TypeSpec:
     """
     An annotation, taken apart.
 
-    :param type: What is left without `Annotated` and `None`: a class, `list` for a list of any element type, `dict` for every
-        JSON type; else the annotation as it was, which no column can have.
+    :param type: What is left without `Annotated` and `None`: a class, `list` or `set` for one of any element type, `dict` for
+        every JSON type, `str` for a `Literal` of strings; else the annotation as it was, which no column can have.
     :param optional: True if the value may be `None`.
-    :param tags: Metadata found in `Annotated`, at any depth but that of the elements.
-    :param element: Type of the elements of a list; `None` for other types.
+    :param tags: Metadata found in `Annotated`, at any depth but that of the elements, and outside of the domain.
+    :param element: Type of the elements of a list or a set; `None` for other types.
+    :param labels: The strings of a `Literal`; empty for other types.
+    :param extensible: True for an enumeration that may get more labels: `State | str`.
+    :param domain: The type with a name of its own that the value is of; `None` if it is of none.
     """
 
     type: Any
     optional: bool = False
     tags: tuple[object, ...] = ()
     element: TypeSpec | None = None
+    labels: tuple[str, ...] = ()
+    extensible: bool = False
+    domain: DomainSpec | None = None
 
     @property
     def leaf(self) -> TypeSpec:
         """The type itself, or that of the elements if it is a list, of lists for that matter."""
         return self if self.element is None else self.element.leaf
+
+    @property
+    def native(self) -> str | None:
+        """The data type as the server spells it, if the class says so; then no more is known of the type."""
+        return next((tag.definition for tag in self.tags if isinstance(tag, NativeType)), None)
 
     @property
     def enum_class(self) -> type[enum.Enum] | None:
@@ -58,6 +75,19 @@ class TypeSpec:
     def data_class(self) -> type | None:
         """The type, if it is a data-class."""
         return self.type if isinstance(self.type, type) and is_data_class(self.type) else None
+
+
+@dataclass(frozen=True, slots=True)
+class DomainSpec:
+    """
+    A `NewType` that is a type of its own in the database.
+
+    :param type: The `NewType`; `domain_declaration` has what it says.
+    :param base: Type of the values.
+    """
+
+    type: typing.NewType
+    base: TypeSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +111,8 @@ class FieldSpec:
     description: str | None = None
 
     @property
-    def is_key(self) -> bool:
-        """True if the field is (a part of) the primary key."""
+    def is_marked(self) -> bool:
+        """True if the field is marked as (a part of) the primary key."""
         return any(isinstance(tag, PrimaryKeyTag) for tag in self.type.tags)
 
 
@@ -94,7 +124,9 @@ class ClassSpec:
     :param module: Name of the module that defines it.
     :param fields: In order; those of base classes first. Class variables and `InitVar` are none, as objects do not keep
         them; a field with `init=False` is one.
-    :param description: Docstring without the fields; `None` if there is none.
+    :param description: Docstring without the fields, or what a declaration has instead; `None` if there is none.
+    :param key: The fields that identify a row, in key order; empty if none do.
+    :param declaration: What the class says of its table as a whole; `None` if it says nothing.
     """
 
     type: type
@@ -102,11 +134,24 @@ class ClassSpec:
     module: str
     fields: tuple[FieldSpec, ...]
     description: str | None = None
+    key: tuple[FieldSpec, ...] = ()
+    declaration: TableDeclaration | None = None
 
     @property
-    def key(self) -> tuple[FieldSpec, ...]:
-        """The fields that identify a row; empty for a class that describes no table."""
-        return tuple(field for field in self.fields if field.is_key)
+    def is_entity(self) -> bool:
+        """True if the class describes a table: it has a key, or declares a table."""
+        return bool(self.key) or self.declaration is not None
+
+    def field(self, name: str, place: str) -> FieldSpec:
+        """
+        :param place: What names the field, for the message.
+        :raises DefinitionError: if there is no such field.
+        """
+        for field in self.fields:
+            if field.name == name:
+                return field
+        known = ", ".join(field.name for field in self.fields)
+        raise DefinitionError(f"{place}: {self.name} has no field {name!r}; use one of {known}")
 
 
 def inspect_class(cls: type) -> ClassSpec:
@@ -122,7 +167,27 @@ def inspect_class(cls: type) -> ClassSpec:
         raise DefinitionError(f"class {cls.__name__}: not a data-class; decorate it with @dataclass")
     descriptions = _field_descriptions(cls)
     fields = tuple(_inspect_field(cls, field, descriptions.get(field.name)) for field in dataclasses.fields(cls))
-    return ClassSpec(cls, cls.__name__, cls.__module__, fields, class_description(cls))
+    spec = ClassSpec(cls, cls.__name__, cls.__module__, fields, class_description(cls), (), table_declaration(cls))
+    return dataclasses.replace(spec, key=_key(spec))
+
+
+def _key(spec: ClassSpec) -> tuple[FieldSpec, ...]:
+    """
+    :returns: The fields that are marked as key, or that the class declares to be it.
+    :raises DefinitionError: if it does both, and they are not the same.
+    """
+    marked = tuple(field for field in spec.fields if field.is_marked)
+    declared = None if spec.declaration is None else spec.declaration.primary_key
+    if declared is None:
+        return marked
+    place = f"class {spec.name}: primary key"
+    key = tuple(spec.field(name, place) for name in declared.fields)
+    if not key or len(set(declared.fields)) < len(key):
+        raise DefinitionError(f"{place}: expected one or more fields, each once; got {declared.fields}; correct KeyOf")
+    if marked and set(declared.fields) != {field.name for field in marked}:
+        both = f"KeyOf({', '.join(declared.fields)}) and PrimaryKey of {', '.join(field.name for field in marked)}"
+        raise DefinitionError(f"{place}: {both} contradict each other; keep one of them")
+    return key
 
 
 def class_fields(cls: type) -> Fields:
@@ -133,7 +198,7 @@ def class_fields(cls: type) -> Fields:
 
 def entities(module: types.ModuleType) -> tuple[type, ...]:
     """
-    Find the classes of a module that describe tables: data-classes with a primary key.
+    Find the classes of a module that describe tables: data-classes with a primary key or a `__table__`.
 
     A class counts if the module defines it, not if it merely imports it. A class without a module of its own (made by
     `make_dataclass` on Python 3.11) counts in each module that holds it. A class whose name starts with an underscore does
@@ -146,17 +211,24 @@ def entities(module: types.ModuleType) -> tuple[type, ...]:
     for value in vars(module).values():
         if not isinstance(value, type) or value.__name__.startswith("_"):
             continue
-        if is_data_class(value) and is_home(value, module) and inspect_class(value).key:
+        if is_data_class(value) and is_home(value, module) and inspect_class(value).is_entity:
             found[value] = None
     return tuple(found)
 
 
-def is_data_class(cls: type) -> bool:
-    """:returns: True if the class is a data-class."""
-    return dataclasses.is_dataclass(cls)
+def domain_spec(new_type: typing.NewType) -> DomainSpec:
+    """:returns: A `NewType` that is declared as a domain, with the type of its values taken apart."""
+    declaration = domain_declaration(new_type)
+    declared = None if declaration is None else declaration.base
+    return DomainSpec(new_type, _take_apart(new_type.__supertype__ if declared is None else declared))
 
 
-def is_home(cls: type, module: types.ModuleType) -> bool:
+def is_data_class(definition: object) -> TypeGuard[type]:
+    """:returns: True if it is a data-class."""
+    return isinstance(definition, type) and dataclasses.is_dataclass(definition)
+
+
+def is_home(cls: type | typing.NewType, module: types.ModuleType) -> bool:
     """:returns: True if the module defines the class; for a class without a module of its own, if the module holds it."""
     if is_homeless(cls):
         return any(value is cls for value in vars(module).values())
@@ -164,16 +236,29 @@ def is_home(cls: type, module: types.ModuleType) -> bool:
 
 
 def class_description(cls: type) -> str | None:
-    """:returns: The docstring up to the description of fields; `None` if the class has none that somebody wrote."""
+    """
+    :returns: What the class declares as comment; else its docstring up to the description of fields; `None` if it has none
+        that somebody wrote.
+    """
+    for declaration in (table_declaration(cls), type_declaration(cls)):
+        if declaration is not None and declaration.description is not None:
+            return check_text(declaration.description, f"class {cls.__name__}: description") or None
     lines: list[str] = []
     for line in _docstring_lines(cls):
         if _DIRECTIVE.match(line):
             break
         lines.append(line)
-    text = "\n".join(lines).strip()
+    return check_text("\n".join(lines).strip(), f"class {cls.__name__}: docstring") or None
+
+
+def check_text(text: str, place: str) -> str:
+    """
+    :returns: The text, if a server can store it.
+    :raises DefinitionError: if it cannot.
+    """
     if "\0" in text:
-        raise DefinitionError(f"class {cls.__name__}: docstring has a NUL character; remove it")
-    return text or None
+        raise DefinitionError(f"{place} has a NUL character; remove it")
+    return text
 
 
 def _inspect_field(cls: type, field: dataclasses.Field[Any], description: str | None) -> FieldSpec:
@@ -185,7 +270,7 @@ def _inspect_field(cls: type, field: dataclasses.Field[Any], description: str | 
         annotation=annotation,
         type=spec,
         default=None if field.default is dataclasses.MISSING else field.default,
-        description=description,
+        description=next((tag.text for tag in spec.tags if isinstance(tag, Description)), description),
     )
 
 
@@ -197,12 +282,26 @@ def _take_apart(annotation: Any) -> TypeSpec:
         annotation, extra, has_none = inner
         tags.extend(extra)
         optional = optional or has_none
+    return dataclasses.replace(_take_core_apart(annotation), optional=optional, tags=tuple(tags))
+
+
+def _take_core_apart(annotation: Any) -> TypeSpec:
+    """:param annotation: Without wrappers."""
+    if isinstance(annotation, typing.NewType):
+        domain = domain_spec(annotation)
+        return TypeSpec(domain.base.type, labels=domain.base.labels, element=domain.base.element, domain=domain)
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is list and len(arguments) == 1:
-        return TypeSpec(list, optional, tuple(tags), _take_apart(arguments[0]))
+    if origin in (list, set) and len(arguments) == 1:
+        return TypeSpec(origin, element=_take_apart(arguments[0]))
     if _is_json(annotation, origin, arguments):
-        return TypeSpec(dict, optional, tuple(tags))
-    return TypeSpec(annotation, optional, tuple(tags))
+        return TypeSpec(dict)
+    if origin is typing.Literal and all(isinstance(argument, str) for argument in arguments):
+        return TypeSpec(str, labels=arguments)
+    if origin in {typing.Union, types.UnionType} and len(arguments) == 2 and str in arguments:
+        (other,) = (argument for argument in arguments if argument is not str)
+        if isinstance(other, type) and issubclass(other, enum.Enum):
+            return TypeSpec(other, extensible=True)
+    return TypeSpec(annotation)
 
 
 def _unwrap(annotation: Any) -> tuple[Any, tuple[object, ...], bool] | None:
@@ -214,8 +313,11 @@ def _unwrap(annotation: Any) -> tuple[Any, tuple[object, ...], bool] | None:
         members = typing.get_args(annotation)
         others = tuple(member for member in members if member is not types.NoneType)
         return (typing.Union[others], (), True) if len(others) < len(members) else None  # noqa: UP007 - built at run time
+    if origin is typing.Literal and None in typing.get_args(annotation):
+        present = tuple(argument for argument in typing.get_args(annotation) if argument is not None)
+        return (typing.Literal[present], (), True) if present else None
     if isinstance(annotation, typing.NewType):
-        return annotation.__supertype__, (), False
+        return None if domain_declaration(annotation) is not None else (annotation.__supertype__, (), False)
     if type(annotation).__name__ == "TypeAliasType":
         return annotation.__value__, (), False
     return None
@@ -245,10 +347,7 @@ def _field_descriptions(cls: type) -> dict[str, str]:
     descriptions: dict[str, str] = {}
     for base in reversed(cls.__mro__):
         descriptions |= _parameters(base)
-    for name, text in descriptions.items():
-        if "\0" in text:
-            raise DefinitionError(f"{cls.__name__}.{name}: description has a NUL character; remove it")
-    return descriptions
+    return {name: check_text(text, f"{cls.__name__}.{name}: description") for name, text in descriptions.items()}
 
 
 def _parameters(cls: type) -> dict[str, str]:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pysqlsync_engine.capabilities import Capabilities
 from pysqlsync_engine.errors import DefinitionError
-from pysqlsync_engine.model.annotations import column_name as column_name
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
-from pysqlsync_engine.model.object_types import Catalog, Namespace, PrimaryKeyConstraint, Table, UniqueConstraint
+from pysqlsync_engine.model.object_types import (
+    Catalog,
+    ExclusionConstraint,
+    ForeignKeyConstraint,
+    Namespace,
+    PrimaryKeyConstraint,
+    Table,
+    UniqueConstraint,
+)
 
 _HASH_DIGITS = 8
 """Of a name that was shortened: 32 bits, so that two of a thousand such names in a namespace meet once in 10,000 schemas."""
@@ -22,12 +29,12 @@ class _Name:
     A name that is about to be used.
 
     :param display: The object, for people.
-    :param scope: What the name must be unique in.
+    :param scopes: What the name must be unique in.
     """
 
     name: str
     display: str
-    scope: tuple[str, ...]
+    scopes: tuple[tuple[str, ...], ...]
 
 
 def constraint_name(prefix: str, *parts: str, max_bytes: int) -> str:
@@ -44,9 +51,7 @@ def constraint_name(prefix: str, *parts: str, max_bytes: int) -> str:
     return f"{kept}_{digest}"
 
 
-def object_name(
-    prefix: str, table: QualifiedId, parts: Iterable[LocalId], *, capabilities: Capabilities
-) -> LocalId:
+def object_name(prefix: str, table: QualifiedId, parts: Iterable[LocalId], *, capabilities: Capabilities) -> LocalId:
     """
     :param prefix: `pk`, `fk`, `uq`, `ck` or `ix`.
     :param parts: Columns, in order; for a primary key none, for a check of the table `condition_part`.
@@ -67,17 +72,21 @@ def check_names(catalog: Catalog, capabilities: Capabilities) -> None:
     """
     Check every name before anything is executed, as servers cut names that are too long and take one for another.
 
+    :param catalog: As formed, or as lowered for the server.
     :raises DefinitionError: if a name is empty, too long, or has a NUL character; or if two objects would share one.
     """
     seen: dict[tuple[tuple[str, ...], str], str] = {}
-    for name in _names(catalog):
-        _check_name(name, capabilities.max_identifier_bytes)
-        other = seen.setdefault((name.scope, name.name), name.display)
-        if other != name.display:
-            raise DefinitionError(f"{name.display}: {other} has the same name {name.name!r}; rename one of them")
+    for name in _Names(capabilities).of_catalog(catalog):
+        _check_name(name, capabilities)
+        for scope in name.scopes:
+            other = seen.setdefault(
+                (scope, name.name if capabilities.namespaces else name.name.casefold()), name.display
+            )
+            if other != name.display:
+                raise DefinitionError(f"{name.display}: {other} has the same name {name.name!r}; rename one of them")
 
 
-def _check_name(name: _Name, max_bytes: int) -> None:
+def _check_name(name: _Name, capabilities: Capabilities) -> None:
     if not name.name:
         raise DefinitionError(f"{name.display}: name is empty; give it a name")
     if "\0" in name.name:
@@ -86,52 +95,67 @@ def _check_name(name: _Name, max_bytes: int) -> None:
         size = len(name.name.encode())
     except UnicodeEncodeError as error:
         raise DefinitionError(f"{name.display!r}: name is not valid Unicode; rename it") from error
-    if size > max_bytes:
+    unit, limit = "bytes", capabilities.max_identifier_bytes
+    if capabilities.identifiers_in_characters:
+        unit, size = "characters", len(name.name)
+    if size > limit:
         raise DefinitionError(
-            f"{name.display}: name has {size} bytes, the server permits {max_bytes}; shorten it, or give a column another"
+            f"{name.display}: name has {size} {unit}, the server permits {limit}; shorten it, or give a column another"
             " name with Alias"
         )
 
 
-def _names(catalog: Catalog) -> Iterator[_Name]:
-    for namespace in catalog.namespaces:
-        if namespace.name.name:
-            yield _Name(namespace.name.name, f"namespace {namespace.name.name}", ("namespace",))
-        yield from _namespace_names(namespace)
-
-
-def _namespace_names(namespace: Namespace) -> Iterator[_Name]:
+@dataclass(frozen=True, slots=True)
+class _Names:
     """
-    Names within a namespace.
+    Lists the names of a catalog.
 
-    Tables, types and the indexes behind keys share one scope, as they do in PostgreSQL
-    (https://www.postgresql.org/docs/current/catalog-pg-class.html).
+    Where there are namespaces, tables, composite types and indexes (those behind keys too) share one scope, tables and all
+    types another (https://www.postgresql.org/docs/current/catalog-pg-class.html, catalog-pg-type.html). Where there are none,
+    indexes belong to their table and foreign keys to the database
+    (https://dev.mysql.com/doc/refman/8.4/en/create-table-foreign-keys.html).
     """
-    scope = ("object", namespace.name.name)
-    for enum in namespace.enums:
-        yield _Name(enum.name.name, f"type {enum.name.display}", scope)
-    for struct in namespace.structs:
-        yield _Name(struct.name.name, f"type {struct.name.display}", scope)
-        for member in struct.members:
-            display = f"{struct.name.display}.{member.name.name}"
-            yield _Name(member.name.name, display, ("column", namespace.name.name, struct.name.name))
-    for table in namespace.tables:
-        yield _Name(table.name.name, f"table {table.name.display}", scope)
-        yield from _table_names(table, scope)
 
+    capabilities: Capabilities
 
-def _table_names(table: Table, scope: tuple[str, ...]) -> Iterator[_Name]:
-    """
-    Names within a table.
+    def of_catalog(self, catalog: Catalog) -> Iterator[_Name]:
+        for namespace in catalog.namespaces:
+            if namespace.name.name and self.capabilities.namespaces:
+                yield _Name(namespace.name.name, f"namespace {namespace.name.name}", (("namespace",),))
+            yield from self._of_namespace(namespace)
 
-    :param scope: Of the namespace, to which the indexes of keys belong.
-    """
-    inner = (*scope, table.name.name)
-    for column in table.columns:
-        yield _Name(column.name.name, f"{table.name.display}.{column.name.name}", ("column", *inner))
-    keys = () if table.primary_key is None else (table.primary_key,)
-    for constraint in (*keys, *table.constraints):
-        display = f"constraint {constraint.name.name} of table {table.name.display}"
-        yield _Name(constraint.name.name, display, ("constraint", *inner))
-        if isinstance(constraint, PrimaryKeyConstraint | UniqueConstraint):
-            yield _Name(constraint.name.name, display, scope)
+    def _of_namespace(self, namespace: Namespace) -> Iterator[_Name]:
+        name = namespace.name.name
+        relation, kind = ("relation", name), ("type", name)
+        for enum in namespace.enums:
+            yield _Name(enum.name.name, f"type {enum.name.display}", (kind,))
+        for domain in namespace.domains:
+            yield _Name(domain.name.name, f"type {domain.name.display}", (kind,))
+            for check in domain.constraints:
+                display = f"constraint {check.name.name} of type {domain.name.display}"
+                yield _Name(check.name.name, display, (("domain", name, domain.name.name),))
+        for struct in namespace.structs:
+            yield _Name(struct.name.name, f"type {struct.name.display}", (relation, kind))
+            for member in struct.members:
+                display = f"{struct.name.display}.{member.name.name}"
+                yield _Name(member.name.name, display, (("member", name, struct.name.name),))
+        for table in namespace.tables:
+            yield _Name(table.name.name, f"table {table.name.display}", (relation, kind))
+            yield from self._of_table(table, name)
+
+    def _of_table(self, table: Table, namespace: str) -> Iterator[_Name]:
+        columns, constraints = (("column", namespace, table.name.name), ("constraint", namespace, table.name.name))
+        indexes = ("index", *columns[1:]) if self.capabilities.index_names_per_table else ("relation", namespace)
+        for column in table.columns:
+            yield _Name(column.name.name, f"{table.name.display}.{column.name.name}", (columns,))
+        keys = () if table.primary_key is None else (table.primary_key,)
+        for constraint in (*keys, *table.constraints):
+            scopes: tuple[tuple[str, ...], ...] = (constraints,)
+            if isinstance(constraint, PrimaryKeyConstraint | UniqueConstraint | ExclusionConstraint):
+                scopes = (constraints, indexes)
+            elif isinstance(constraint, ForeignKeyConstraint) and not self.capabilities.namespaces:
+                scopes = (("foreign key",),)
+            display = f"constraint {constraint.name.name} of table {table.name.display}"
+            yield _Name(constraint.name.name, display, scopes)
+        for index in table.indexes:
+            yield _Name(index.name.name, f"index {index.name.name} of table {table.name.display}", (indexes,))

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import ipaddress
 import uuid
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
-from strong_typing.auxiliary import Alias, Length, MaxLength, Precision, Signed, Storage, TimePrecision
+from strong_typing.auxiliary import Length, MaxLength, Precision, Signed, Storage, TimePrecision
 
 from pysqlsync_engine.errors import DefinitionError
 from pysqlsync_engine.formation.inspection import TypeSpec
-from pysqlsync_engine.model.annotations import describe_type
+from pysqlsync_engine.formation.markers import find_tag
+from pysqlsync_engine.model.annotations import member_label
 from pysqlsync_engine.model.data_types import (
     SqlBinary,
+    SqlBit,
     SqlBoolean,
     SqlCharacter,
     SqlDate,
@@ -23,83 +26,34 @@ from pysqlsync_engine.model.data_types import (
     SqlInteger,
     SqlInterval,
     SqlJson,
+    SqlNetworkAddress,
     SqlTime,
     SqlTimestamp,
     SqlType,
     SqlUuid,
+    SqlYear,
 )
-from pysqlsync_engine.model.key_types import IdentityTag, NotEnforcedTag, PrimaryKeyTag, UniqueTag
 from pysqlsync_engine.model.literals import boolean_literal, is_finite, number_literal, quote_literal
-from pysqlsync_engine.model.type_markers import WithTimeZone
-
-T = TypeVar("T")
+from pysqlsync_engine.model.type_markers import Bits, WithTimeZone, Year
 
 POSSIBLE_TYPES = (
-    "bool, int, float, Decimal, str, bytes, datetime, date, time, timedelta, UUID, an Enum, dict[str, ...] (JSON), list[...]"
-    " of these, or a data-class"
+    "bool, int, float, Decimal, str, bytes, datetime, date, time, timedelta, UUID, IPv4Address, IPv6Address, an Enum, a Literal"
+    " of strings, dict[str, ...] (JSON), list[...] or set[...] of these, a data-class, or any with a NativeType"
 )
 """What the type of a field can be, for messages."""
 
-_KEY_TAGS = (PrimaryKeyTag, UniqueTag, IdentityTag, NotEnforcedTag)
-_TYPE_TAGS = (Length, MaxLength, Precision, Signed, Storage, TimePrecision, WithTimeZone)
-_APPLICABLE: Mapping[type, tuple[type, ...]] = {
-    int: (Signed, Storage),
-    float: (Storage,),
-    decimal.Decimal: (Precision,),
-    str: (Length, MaxLength),
-    bytes: (Length, MaxLength),
-    datetime.datetime: (TimePrecision, WithTimeZone),
-    datetime.time: (TimePrecision, WithTimeZone),
-    datetime.timedelta: (TimePrecision,),
-}
 _SIMPLE: Mapping[type, SqlType] = {
     bool: SqlBoolean(),
     datetime.date: SqlDate(),
     uuid.UUID: SqlUuid(),
+    ipaddress.IPv4Address: SqlNetworkAddress(4),
+    ipaddress.IPv6Address: SqlNetworkAddress(6),
     dict: SqlJson(),
 }
 _INTEGER_WIDTHS = (1, 2, 3, 4, 8)
 _FLOAT_WIDTHS = (4, 8)
 _MAX_TIME_DIGITS = 6
 """Python keeps microseconds."""
-
-
-def find_tag(spec: TypeSpec, kind: type[T], place: str) -> T | None:
-    """
-    :returns: The tag of that kind; `None` if the type has none.
-    :raises DefinitionError: if it has several that differ.
-    """
-    found = [tag for tag in spec.tags if isinstance(tag, kind)]
-    if any(tag != found[0] for tag in found):
-        listed = " and ".join(map(repr, found))
-        raise DefinitionError(f"{place}: {listed} contradict each other; keep one of them")
-    return found[0] if found else None
-
-
-def check_tags(spec: TypeSpec, place: str) -> None:
-    """
-    Check that each known tag says something of the type that it is attached to.
-
-    Other tags are ignored: those of other libraries, and `IntegerRange` and `MinLength`, which no data type enforces.
-
-    :raises DefinitionError: if one does not.
-    """
-    for tag in spec.tags:
-        if isinstance(tag, type) and issubclass(tag, (*_KEY_TAGS, *_TYPE_TAGS, Alias)):
-            raise DefinitionError(f"{place}: {tag.__name__} is a class, not a tag; write {tag.__name__}(...)")
-        if isinstance(tag, _TYPE_TAGS) and not isinstance(tag, _applicable(spec.type)):
-            raise DefinitionError(f"{place}: {tag!r} does not apply to {describe_type(spec.type)}; remove it")
-
-
-def check_no_key_tags(spec: TypeSpec, place: str, *, where: str) -> None:
-    """
-    :param where: What the type is part of, for the message: `the elements of a list`.
-    :raises DefinitionError: if the type has a tag that only the field of a table can have.
-    """
-    for tag in spec.tags:
-        if isinstance(tag, _KEY_TAGS):
-            name = type(tag).__name__.removesuffix("Tag")
-            raise DefinitionError(f"{place}: {name} does not apply to {where}; remove it, or tag the field of a table")
 
 
 def scalar_type(spec: TypeSpec, place: str) -> SqlType | None:
@@ -139,15 +93,13 @@ def default_literal(value: object, spec: TypeSpec, data_type: SqlType, place: st
     if spec.enum_class is not None:
         if not isinstance(value, spec.enum_class):
             raise _mismatch(value, spec.enum_class.__name__, place)
-        return quote_literal(str(value.value))
+        return quote_literal(member_label(value))
     return None
 
 
-def _applicable(python_type: object) -> tuple[type, ...]:
-    return _APPLICABLE.get(python_type, ()) if isinstance(python_type, type) else ()
-
-
 def _number_type(spec: TypeSpec, place: str) -> SqlType:
+    if find_tag(spec, Year, place) is not None:
+        return SqlYear()
     if spec.type is decimal.Decimal:
         return _decimal_type(find_tag(spec, Precision, place), place)
     storage = find_tag(spec, Storage, place)
@@ -173,6 +125,11 @@ def _decimal_type(precision: Precision | None, place: str) -> SqlDecimal:
 
 
 def _string_type(spec: TypeSpec, place: str) -> SqlType:
+    bits = find_tag(spec, Bits, place)
+    if bits is not None:
+        if bits.length is not None and bits.length < 1:
+            raise DefinitionError(f"{place}: {bits!r} leaves no room for a value; give 1 or more")
+        return SqlBit(bits.length, bits.varying)
     exact, most = find_tag(spec, Length, place), find_tag(spec, MaxLength, place)
     if exact is not None and most is not None:
         raise DefinitionError(f"{place}: {exact!r} and {most!r} contradict each other; keep one of them")

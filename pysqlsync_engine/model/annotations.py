@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import decimal
+import enum
 import inspect
 import keyword
 import sys
@@ -78,6 +79,14 @@ def unwrap(annotation: Any) -> Unwrapped:
     if origin is not None:
         return Unwrapped(origin, (), arguments)
     return Unwrapped(annotation if isinstance(annotation, type) and annotation is not object else Any)
+
+
+def member_label(member: enum.Enum) -> str:
+    """
+    :returns: What stands for a member of an enumeration in the database: its value if that is text, else its name. Other
+        values (numbers, data-class instances) are Python's own, and may change without a change of the database.
+    """
+    return str(member.value) if isinstance(member.value, str) else member.name
 
 
 def find_tag(tags: tuple[Any, ...], kind: type) -> Any:

@@ -21,9 +21,12 @@ that follows from the table and the fields.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
+from pysqlsync_engine.errors import DefinitionError
 from pysqlsync_engine.model.constraint_types import Deferrability, ReferentialAction
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,3 +220,36 @@ def declare_domain(new_type: object, declaration: DomainDeclaration) -> None:
     Without it, a `NewType` is stored as what it derives from.
     """
     setattr(new_type, DOMAIN_ATTRIBUTE, declaration)
+
+
+def table_declaration(cls: type) -> TableDeclaration | None:
+    """
+    :returns: What the class itself says of its table, not what its bases say of theirs.
+    :raises DefinitionError: if `__table__` is something else.
+    """
+    return _declaration(vars(cls).get(TABLE_ATTRIBUTE), TableDeclaration, f"class {cls.__name__}", TABLE_ATTRIBUTE)
+
+
+def type_declaration(cls: type) -> TypeDeclaration | None:
+    """
+    :returns: What the class itself says of its type.
+    :raises DefinitionError: if `__type__` is something else.
+    """
+    return _declaration(vars(cls).get(TYPE_ATTRIBUTE), TypeDeclaration, f"class {cls.__name__}", TYPE_ATTRIBUTE)
+
+
+def domain_declaration(new_type: object) -> DomainDeclaration | None:
+    """
+    :returns: What makes a domain of a `NewType`; `None` if nothing does.
+    :raises DefinitionError: if it was given something else.
+    """
+    name = getattr(new_type, "__name__", repr(new_type))
+    return _declaration(getattr(new_type, DOMAIN_ATTRIBUTE, None), DomainDeclaration, f"type {name}", DOMAIN_ATTRIBUTE)
+
+
+def _declaration(found: object, kind: type[T], owner: str, attribute: str) -> T | None:
+    if found is None or isinstance(found, kind):
+        return found
+    raise DefinitionError(
+        f"{owner}: expected {attribute} to be a {kind.__name__}; got {type(found).__name__}; write {kind.__name__}(...)"
+    )

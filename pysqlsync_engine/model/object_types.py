@@ -137,10 +137,12 @@ class Lookup:
 
     :param column: Column that refers to the lookup table.
     :param table: Lookup table, with the columns `id` and `value`.
+    :param extensible: True if a row may bring a label that the lookup table does not have yet.
     """
 
     column: LocalId
     table: QualifiedId
+    extensible: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,11 +250,16 @@ class StructMember(DatabaseObject):
 
 @dataclass(frozen=True, slots=True)
 class StructType(DatabaseObject):
-    """A composite type: what a data-class without a primary key becomes where it is the type of a field."""
+    """
+    A composite type: what a data-class without a primary key becomes where it is the type of a field.
+
+    :param renamed_from: Names that the type may have had before, the latest first; not compared.
+    """
 
     name: QualifiedId
     members: tuple[StructMember, ...]
     description: str | None = None
+    renamed_from: tuple[QualifiedId, ...] = field(default=(), compare=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
