@@ -30,7 +30,7 @@ class Generator:
         capabilities = self._dialect.offline
         desired = lowered_catalog(tables, options=self._options, dialect=self._dialect, capabilities=capabilities)
         empty = Catalog()
-        operations = order(diff(empty, desired))
+        operations = order(diff(empty, desired, capabilities=capabilities))
         writer = self._dialect.writer(capabilities)
         return make_plan(operations, writer, dialect=self._dialect.name, fingerprint=fingerprint(empty))
 

@@ -15,7 +15,7 @@ from pysqlsync_engine.errors import DriftError, StalePlanError
 from pysqlsync_engine.formation.catalog import form_catalog, table_name
 from pysqlsync_engine.formation.inspection import entities
 from pysqlsync_engine.migration.apply import ApplyReport, apply
-from pysqlsync_engine.migration.diff import diff
+from pysqlsync_engine.migration.diff import Difference, compare
 from pysqlsync_engine.migration.operations import (
     AddForeignKey,
     CreateEnum,
@@ -35,14 +35,19 @@ SCHEMA_LOCK = "pysqlsync schema"
 """One lock for a whole database: two plans for different namespaces may still meet at a shared type or foreign key."""
 
 
-def select_classes(module: ModuleType | None, classes: Sequence[type] | None) -> tuple[type, ...]:
+def select_classes(
+    module: ModuleType | None, classes: Sequence[type] | None, modules: Sequence[ModuleType] | None = None
+) -> tuple[type, ...]:
     """
-    :returns: The classes named, or all entity classes of the module.
-    :raises ValueError: if neither or both are given.
+    :returns: The classes named, or all entity classes of the module, or of several modules.
+    :raises ValueError: if none or more than one of them is given.
     """
-    if (module is None) == (classes is None):
-        raise ValueError("expected either module=... or classes=[...]")
-    return entities(module) if module is not None else tuple(classes or ())
+    if sum(choice is not None for choice in (module, classes, modules)) != 1:
+        raise ValueError("expected either module=..., modules=[...] or classes=[...]")
+    if classes is not None:
+        return tuple(classes)
+    chosen = modules if module is None else [module]
+    return tuple(dict.fromkeys(cls for each in chosen or () for cls in entities(each)))
 
 
 def lowered_catalog(
@@ -92,6 +97,7 @@ class Explorer:
         self,
         *,
         module: ModuleType | None = None,
+        modules: Sequence[ModuleType] | None = None,
         classes: Sequence[type] | None = None,
         policy: SyncPolicy | None = None,
     ) -> Plan:
@@ -99,17 +105,19 @@ class Explorer:
         Compare the database with the data-classes; nothing is changed, and nothing is refused.
 
         :param module: All entity classes that this module defines are the desired state of their namespaces.
-        :param classes: Instead of a module, the classes themselves.
+        :param modules: Instead of one module, several.
+        :param classes: Instead of modules, the classes themselves.
         :param policy: Its `keep` says which undeclared objects are left alone.
         :raises DefinitionError: if the classes describe no schema.
         """
-        chosen = select_classes(module, classes)
+        chosen = select_classes(module, classes, modules)
         return await self._make_plan(self._form(chosen), self._scoped(chosen, policy or SyncPolicy()))
 
     async def synchronize(
         self,
         *,
         module: ModuleType | None = None,
+        modules: Sequence[ModuleType] | None = None,
         classes: Sequence[type] | None = None,
         policy: SyncPolicy | None = None,
     ) -> ApplyReport:
@@ -123,7 +131,7 @@ class Explorer:
         :raises ApplyError: if the server refuses a step.
         :raises DriftError: if the database differs from the classes all the same; everything is rolled back.
         """
-        chosen = select_classes(module, classes)
+        chosen = select_classes(module, classes, modules)
         desired = self._form(chosen)
         policy = self._scoped(chosen, policy or SyncPolicy())
         async with self._exclusive(policy):
@@ -191,10 +199,15 @@ class Explorer:
 
     async def _make_plan(self, desired: Catalog, policy: SyncPolicy) -> Plan:
         current = await self._current(desired)
-        operations = order(diff(current, desired, keep=policy.keep))
+        desired = await self._dialect.canonicalize(self._session, current, desired)
+        difference = self._compare(current, desired, policy.keep)
         writer = self._dialect.writer(self._session.capabilities)
+        operations = order(difference.operations)
         plan = make_plan(operations, writer, dialect=self._dialect.name, fingerprint=fingerprint(current))
-        return replace(plan, target=desired, keep=policy.keep)
+        return replace(plan, target=desired, keep=policy.keep, warnings=difference.warnings)
+
+    def _compare(self, current: Catalog, desired: Catalog, keep: Sequence[str]) -> Difference:
+        return compare(current, desired, keep=keep, capabilities=self._session.capabilities)
 
     async def _execute(self, plan: Plan, policy: SyncPolicy) -> ApplyReport:
         report = await apply(plan.require(policy), self._session)
@@ -203,7 +216,9 @@ class Explorer:
         return report
 
     async def _verify(self, plan: Plan) -> None:
-        remaining = order(diff(await self._current(plan.target), plan.target, keep=plan.keep))
+        current = await self._current(plan.target)
+        desired = await self._dialect.canonicalize(self._session, current, plan.target)
+        remaining = order(self._compare(current, desired, plan.keep).operations)
         if remaining:
             writer = self._dialect.writer(self._session.capabilities)
             summaries = ", ".join(writer.write(operation).summary for operation in remaining)

@@ -40,6 +40,7 @@ from pysqlsync_engine.migration.operations import (
     RenameTable,
     RenameType,
     SetDescription,
+    SetOptions,
     TableChange,
 )
 from pysqlsync_engine.migration.plan import Step
@@ -93,22 +94,30 @@ class AnsiWriter(DefinitionWriter):
     def statements(self, operation: Operation) -> Iterator[str]:
         """:returns: Statements that perform the operation, in order."""
         match operation:
-            case CreateNamespace(name=name):
-                yield self.create_namespace(name)
-            case DropNamespace(name=name):
-                yield f"DROP SCHEMA {self.quote(name)}"
             case CreateEnum() | AlterEnum() | DropEnum():
                 yield from self.enum_statements(operation)
             case CreateStruct() | AlterStruct() | DropStruct():
                 yield from self.struct_statements(operation)
             case CreateDomain() | AlterDomain() | DropDomain():
                 yield from self.domain_statements(operation)
-            case RenameType(source=source, target=target):
-                yield from self.rename_type(source, target)
             case CreateTable() | AlterTable() | RenameTable() | DropTable():
                 yield from self.table_statements(operation)
             case CreateIndex() | DropIndex() | RenameIndex():
                 yield from self.index_statements(operation)
+            case _:
+                yield from self.other_statements(operation)
+
+    def other_statements(
+        self, operation: CreateNamespace | DropNamespace | RenameType | AddForeignKey | DropForeignKey | FillLookup
+    ) -> Iterator[str]:
+        """:returns: Statements for namespaces, names of types, foreign keys and labels."""
+        match operation:
+            case CreateNamespace(name=name):
+                yield self.create_namespace(name)
+            case DropNamespace(name=name):
+                yield f"DROP SCHEMA {self.quote(name)}"
+            case RenameType(source=source, target=target):
+                yield from self.rename_type(source, target)
             case AddForeignKey(table=name, constraint=key):
                 yield self.add_constraint(name, key)
             case DropForeignKey(table=name, constraint=key):
@@ -264,8 +273,20 @@ class AnsiWriter(DefinitionWriter):
                 yield f"DROP CONSTRAINT {self.quote(constraint.name)}"
             case RenameConstraint(source=before, target=after):
                 yield f"RENAME CONSTRAINT {self.quote(before.name)} TO {self.quote(after.name)}"
+            case SetOptions(source=source, target=target):
+                yield from self.option_actions(source, target)
             case SetDescription():
                 return
+
+    def option_actions(self, source: Table, target: Table) -> Iterator[str]:
+        """
+        :returns: Clauses of `ALTER TABLE` that change what only this product's tables have.
+        :raises UnsupportedError: if it cannot be changed.
+        """
+        del source
+        raise UnsupportedError(
+            f"table {target.name.display}: how its rows are stored cannot be changed; give the new table another name, and copy the rows"
+        )
 
     def column_actions(self, source: Column, target: Column) -> Iterator[str]:
         """
@@ -277,6 +298,8 @@ class AnsiWriter(DefinitionWriter):
         redefaulted = retyped or source.default != target.default
         if source.default is not None and (redefaulted or target.identity is not None):
             yield "DROP DEFAULT"
+        if source.generated is not None and target.generated is None:
+            yield "DROP EXPRESSION"
         if source.identity is not None and target.identity is None:
             yield "DROP IDENTITY"
         if retyped:

@@ -1,55 +1,63 @@
 """
 The difference between two catalogs, as operations.
 
-Objects are matched by qualified name, columns by name, constraints by what they mean. The order of columns, and that of
-members of composite types, is not compared: no server can change it in place.
+Objects are matched by qualified name, columns by name, constraints and indexes by what they mean; a hint of the desired
+state (`renamed_from`) makes an object of another name the same one. The order of columns, and that of members of composite
+types, is not compared: no server can change it in place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from fnmatch import fnmatchcase
-from typing import Protocol, TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from pysqlsync_engine.migration.diff_table import ColumnId, diff_table, table_pairs, unsettled_columns
+from pysqlsync_engine.capabilities import Capabilities
+from pysqlsync_engine.migration.catalogs import tables_of
+from pysqlsync_engine.migration.diff_table import TablePair, detachment, diff_table
+from pysqlsync_engine.migration.diff_types import diff_domains, diff_enums, diff_structs, replaced_domains
 from pysqlsync_engine.migration.operations import (
     AddForeignKey,
     AlterEnum,
-    AlterStruct,
-    CreateEnum,
+    AlterTable,
+    CreateIndex,
     CreateNamespace,
-    CreateStruct,
     CreateTable,
-    DropEnum,
     DropForeignKey,
-    DropStruct,
+    DropIndex,
     DropTable,
-    EnumUse,
     FillLookup,
     Operation,
+    RenameIndex,
 )
-from pysqlsync_engine.model.definition import named_types, types_of
+from pysqlsync_engine.migration.renaming import Renaming, find_renames
+from pysqlsync_engine.migration.unsettled import Unsettled, find_unsettled
 from pysqlsync_engine.model.id_types import QualifiedId
-from pysqlsync_engine.model.literals import quote_literal
-from pysqlsync_engine.model.object_types import (
-    Catalog,
-    CheckConstraint,
-    EnumType,
-    Namespace,
-    StructType,
-    Table,
-)
+from pysqlsync_engine.model.object_types import Catalog, Constraint, ForeignKeyConstraint, Table
 
 
-class _Named(Protocol):
-    @property
-    def name(self) -> QualifiedId: ...
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """
+    What leads from one catalog to another.
+
+    :param operations: In no particular order, see `order`; none if the catalogs mean the same.
+    :param warnings: Hints of the desired state that were of no use, a line each.
+    """
+
+    operations: tuple[Operation, ...]
+    warnings: tuple[str, ...] = ()
 
 
-NamedT = TypeVar("NamedT", bound=_Named)
+def diff(
+    source: Catalog, target: Catalog, *, keep: Sequence[str] = (), capabilities: Capabilities | None = None
+) -> tuple[Operation, ...]:
+    """:returns: The operations of `compare`."""
+    return compare(source, target, keep=keep, capabilities=capabilities).operations
 
 
-def diff(source: Catalog, target: Catalog, *, keep: Sequence[str] = ()) -> tuple[Operation, ...]:
+def compare(
+    source: Catalog, target: Catalog, *, keep: Sequence[str] = (), capabilities: Capabilities | None = None
+) -> Difference:
     """
     Tell what leads from one catalog to another.
 
@@ -57,115 +65,105 @@ def diff(source: Catalog, target: Catalog, *, keep: Sequence[str] = ()) -> tuple
 
     :param keep: Patterns of qualified names (`public.legacy_*`) of tables and types that stay although the target does
         not have them, with all that they refer to.
-    :returns: Operations in no particular order (see `order`); none if the catalogs mean the same.
+    :param capabilities: Of the server; `None` for one that knows how to change what is in use.
     """
-    scope = {namespace.name for namespace in target.namespaces}
-    source = Catalog(tuple(namespace for namespace in source.namespaces if namespace.name in scope))
-    source = _declared(source, target, keep)
-    known = {namespace.name for namespace in source.namespaces}
-    enums = tuple(_diff_enums(source, target))
-    return (
-        *(CreateNamespace(name) for name in sorted(scope - known) if name.name),
+    present = {namespace.name for namespace in source.namespaces}
+    missing = sorted({namespace.name for namespace in target.namespaces} - present)
+    renaming = find_renames(source, target, keep)
+    before = renaming.catalog
+    enums = tuple(diff_enums(before, target))
+    pairs = tuple(_pairs(renaming, target))
+    unsettled = find_unsettled(
+        [(pair.source, pair.target) for pair in pairs],
+        target.tables(),
+        [enum for enum in enums if isinstance(enum, AlterEnum)],
+        replaced_domains(before, target),
+        capabilities,
+    )
+    creates = capabilities is None or capabilities.namespaces
+    operations = (
+        *(CreateNamespace(name) for name in missing if name.name and creates),
+        *renaming.operations,
         *enums,
-        *_diff_structs(source, target),
-        *_diff_tables(source, target, unsettled_columns(source, target) | _unsettled_labels(enums)),
+        *diff_domains(before, target),
+        *diff_structs(before, target),
+        *_created(before, target, capabilities),
+        *_dropped(renaming, target),
+        *(operation for pair in pairs for operation in _altered(pair, unsettled, capabilities)),
     )
+    return Difference(operations, renaming.warnings)
 
 
-def _diff_enums(source: Catalog, target: Catalog) -> Iterator[Operation]:
-    before, after = _enums(source), _enums(target)
-    before_structs, after_structs = _structs(source).values(), _structs(target).values()
-    for name in sorted(before.keys() | after.keys()):
-        old, new = before.get(name), after.get(name)
-        if old is None and new is not None:
-            yield CreateEnum(new)
-        elif old is not None and new is None:
-            yield DropEnum(old)
-        elif old is not None and new is not None and old != new:
-            added = frozenset(new.labels) - frozenset(old.labels)
-            holders = {struct.name for struct in (*before_structs, *after_structs) if name in types_of(struct)}
-            yield AlterEnum(
-                old,
-                new,
-                uses=tuple(_uses(name, source, target)),
-                holders=tuple(sorted(holders)),
-                added_in_use=_mentions(added, name, target),
-            )
+def _pairs(renaming: Renaming, target: Catalog) -> Iterator[TablePair]:
+    before = tables_of(renaming.catalog)
+    for table in target.tables():
+        if table.name in before:
+            yield TablePair(renaming.originals[table.name], before[table.name], table)
 
 
-def _uses(name: QualifiedId, source: Catalog, target: Catalog) -> Iterator[EnumUse]:
-    """Columns of an enumeration type, in tables that stay."""
-    for old, new in table_pairs(source, target):
-        columns = {column.name: column for column in new.columns}
-        for column in old.columns:
-            if name in named_types(column.data_type):
-                counterpart = columns.get(column.name)
-                stays = counterpart is not None and counterpart.data_type == column.data_type
-                yield EnumUse(old.name, column, counterpart if stays else None)
+def _created(source: Catalog, target: Catalog, capabilities: Capabilities | None) -> Iterator[Operation]:
+    before = tables_of(source)
+    for table in target.tables():
+        if table.name not in before:
+            yield CreateTable(table)
+            if capabilities is None or not capabilities.indexes_with_table:
+                yield from (CreateIndex(table.name, index) for index in table.indexes)
+            yield from (AddForeignKey(table.name, key) for key in table.foreign_keys)
+            yield from _missing_labels(None, table)
 
 
-def _mentions(labels: frozenset[str], name: QualifiedId, target: Catalog) -> bool:
-    """:returns: True if an expression of a table that has the type contains one of the labels, as a literal."""
-    literals = [quote_literal(label) for label in labels]
-    return any(
-        literal in expression
-        for table in target.tables()
-        if any(name in named_types(column.data_type) for column in table.columns)
-        for expression in _expressions(table)
-        for literal in literals
-    )
+def _dropped(renaming: Renaming, target: Catalog) -> Iterator[Operation]:
+    """Tables that go, and those foreign keys between them that make a circle; other foreign keys go with their table."""
+    wanted = tables_of(target)
+    going = {
+        renaming.originals[table.name].name: renaming.originals[table.name]
+        for table in renaming.catalog.tables()
+        if table.name not in wanted
+    }
+    edges = {name: frozenset(key.referenced_table for key in table.foreign_keys) for name, table in going.items()}
+    for name, table in going.items():
+        circular = [
+            key
+            for key in table.foreign_keys
+            if key.referenced_table != name and name in _reachable(edges, key.referenced_table)
+        ]
+        yield from (DropForeignKey(name, key) for key in circular)
+        yield DropTable(replace(table, constraints=tuple(c for c in table.constraints if c not in circular)))
 
 
-def _expressions(table: Table) -> Iterator[str]:
-    for column in table.columns:
-        if column.default is not None:
-            yield column.default
-    for constraint in table.constraints:
-        if isinstance(constraint, CheckConstraint):
-            yield constraint.expression
+def _reachable(edges: Mapping[QualifiedId, frozenset[QualifiedId]], start: QualifiedId) -> frozenset[QualifiedId]:
+    found: set[QualifiedId] = set()
+    pending = [start]
+    while pending:
+        name = pending.pop()
+        if name not in found and name in edges:
+            found.add(name)
+            pending.extend(edges[name])
+    return frozenset(found)
 
 
-def _diff_structs(source: Catalog, target: Catalog) -> Iterator[Operation]:
-    before, after = _structs(source), _structs(target)
-    for name in sorted(before.keys() | after.keys()):
-        old, new = before.get(name), after.get(name)
-        if old is None and new is not None:
-            yield CreateStruct(new)
-        elif old is not None and new is None:
-            yield DropStruct(old)
-        elif old is not None and new is not None and _members_differ(old, new):
-            yield AlterStruct(old, new)
+def _altered(pair: TablePair, unsettled: Unsettled, capabilities: Capabilities | None) -> Iterator[Operation]:
+    original, target = pair.original, pair.target
+    difference = diff_table(pair, unsettled, capabilities)
+    yield from (DropForeignKey(original.name, key) for key in _originals(original, difference.keys.dropped))
+    former = {index.name: index for index in original.indexes}
+    yield from (DropIndex(original.name, former[index.name]) for index in difference.indexes.dropped)
+    yield from detachment(pair, difference)
+    if difference.changes:
+        yield AlterTable(difference.remaining, target, difference.changes)
+    yield from (RenameIndex(target.name, before, after) for before, after in difference.renamed_indexes())
+    yield from (CreateIndex(target.name, index) for index in difference.indexes.added)
+    yield from (AddForeignKey(target.name, key) for key in _keys(difference.keys.added))
+    yield from _missing_labels(pair.source, target)
 
 
-def _members_differ(source: StructType, target: StructType) -> bool:
-    return source.description != target.description or frozenset(source.members) != frozenset(target.members)
+def _originals(table: Table, dropped: Iterable[Constraint]) -> Iterator[ForeignKeyConstraint]:
+    names = {constraint.name for constraint in dropped}
+    yield from (key for key in table.foreign_keys if key.name in names)
 
 
-def _unsettled_labels(operations: Iterable[Operation]) -> frozenset[ColumnId]:
-    """:returns: Columns that have another type than those they refer to, while enumerations are created anew."""
-    return frozenset(
-        (use.table, use.source.name)
-        for operation in operations
-        if isinstance(operation, AlterEnum) and operation.replaces_labels
-        for use in operation.uses
-    )
-
-
-def _diff_tables(source: Catalog, target: Catalog, unsettled: frozenset[ColumnId]) -> Iterator[Operation]:
-    before, after = _by_name(source.tables()), _by_name(target.tables())
-    for name in sorted(before.keys() | after.keys()):
-        old, new = before.get(name), after.get(name)
-        if old is None and new is not None:
-            yield CreateTable(new)
-            yield from (AddForeignKey(name, key) for key in new.foreign_keys)
-        elif old is not None and new is None:
-            yield from (DropForeignKey(name, key) for key in old.foreign_keys)
-            yield DropTable(old)
-        elif old is not None and new is not None:
-            difference = diff_table(old, new, unsettled)
-            yield from (*difference.dropped_keys, *difference.alterations, *difference.added_keys)
-        if new is not None:
-            yield from _missing_labels(old, new)
+def _keys(constraints: Iterable[Constraint]) -> Iterator[ForeignKeyConstraint]:
+    yield from (key for key in constraints if isinstance(key, ForeignKeyConstraint))
 
 
 def _missing_labels(source: Table | None, target: Table) -> Iterator[FillLookup]:
@@ -174,51 +172,3 @@ def _missing_labels(source: Table | None, target: Table) -> Iterator[FillLookup]
     missing = tuple(label for label in target.labels or () if label not in present)
     if missing:
         yield FillLookup(target, missing)
-
-
-def _declared(source: Catalog, target: Catalog, keep: Sequence[str]) -> Catalog:
-    """:returns: The source without what is kept although the target lacks it, and without what the kept refer to."""
-    wanted = {subject.name for subject in _objects(target)}
-    undeclared = {subject.name: subject for subject in _objects(source) if subject.name not in wanted}
-    kept: set[QualifiedId] = set()
-    pending = [name for name in undeclared if any(fnmatchcase(name.display, pattern) for pattern in keep)]
-    while pending:
-        name = pending.pop()
-        if name in undeclared and name not in kept:
-            kept.add(name)
-            pending.extend(_references(undeclared[name]))
-    return Catalog(tuple(_without(namespace, kept) for namespace in source.namespaces))
-
-
-def _without(namespace: Namespace, names: set[QualifiedId]) -> Namespace:
-    return Namespace(
-        namespace.name,
-        enums=tuple(enum for enum in namespace.enums if enum.name not in names),
-        structs=tuple(struct for struct in namespace.structs if struct.name not in names),
-        tables=tuple(table for table in namespace.tables if table.name not in names),
-    )
-
-
-def _references(subject: EnumType | StructType | Table) -> frozenset[QualifiedId]:
-    """:returns: Names of tables and types without which the object could not be."""
-    keys = subject.foreign_keys if isinstance(subject, Table) else ()
-    return types_of(subject) | {key.referenced_table for key in keys}
-
-
-def _objects(catalog: Catalog) -> Iterator[EnumType | StructType | Table]:
-    for namespace in catalog.namespaces:
-        yield from namespace.enums
-        yield from namespace.structs
-        yield from namespace.tables
-
-
-def _enums(catalog: Catalog) -> dict[QualifiedId, EnumType]:
-    return _by_name(enum for namespace in catalog.namespaces for enum in namespace.enums)
-
-
-def _structs(catalog: Catalog) -> dict[QualifiedId, StructType]:
-    return _by_name(struct for namespace in catalog.namespaces for struct in namespace.structs)
-
-
-def _by_name(subjects: Iterable[NamedT]) -> dict[QualifiedId, NamedT]:
-    return {subject.name: subject for subject in subjects}

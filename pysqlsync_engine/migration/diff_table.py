@@ -1,126 +1,249 @@
-"""The difference between two versions of a table, and between the foreign keys of two catalogs."""
+"""The difference between two versions of a table: what has to make way first, what is renamed, and what is altered."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, fields, replace
 
-from pysqlsync_engine.migration.matching import match_constraints, renames
+from pysqlsync_engine.capabilities import Capabilities
+from pysqlsync_engine.migration.matching import Matching, match, rename_pairs
+from pysqlsync_engine.migration.mentions import (
+    constraint_columns,
+    constraint_expressions,
+    index_columns,
+    index_expressions,
+    names_in,
+    referenced_names,
+)
 from pysqlsync_engine.migration.operations import (
     AddColumn,
     AddConstraint,
-    AddForeignKey,
     AlterColumn,
     AlterTable,
     DropColumn,
     DropConstraint,
-    DropForeignKey,
+    RenameConstraint,
     SetDescription,
+    SetOptions,
     TableChange,
 )
-from pysqlsync_engine.model.data_types import SqlNamed, SqlOpaque, SqlType
-from pysqlsync_engine.model.id_types import LocalId, QualifiedId
+from pysqlsync_engine.migration.unsettled import ColumnId, Unsettled, replaced_columns
+from pysqlsync_engine.model.data_types import SqlNamed
+from pysqlsync_engine.model.id_types import LocalId
 from pysqlsync_engine.model.object_types import (
-    Catalog,
+    Column,
     Constraint,
+    DomainType,
     ForeignKeyConstraint,
-    PrimaryKeyConstraint,
+    Index,
     Table,
-    UniqueConstraint,
 )
 
-ColumnId: TypeAlias = tuple[QualifiedId, LocalId]
-"""A table and the name of one of its columns."""
+_COMMON = frozenset(field.name for field in fields(Table))
+
+
+@dataclass(frozen=True, slots=True)
+class TablePair:
+    """
+    A table that both catalogs have.
+
+    :param original: As it is.
+    :param source: As it is, but with the new names of all that is renamed.
+    :param target: As it is to be.
+    """
+
+    original: Table
+    source: Table
+    target: Table
 
 
 @dataclass(frozen=True, slots=True)
 class TableDifference:
-    """What leads from one version of a table to another."""
-
-    alterations: tuple[AlterTable, ...]
-    dropped_keys: tuple[DropForeignKey, ...]
-    added_keys: tuple[AddForeignKey, ...]
-
-
-def table_pairs(source: Catalog, target: Catalog) -> Iterator[tuple[Table, Table]]:
-    """:returns: Tables that both catalogs have."""
-    before = {table.name: table for table in source.tables()}
-    for table in target.tables():
-        if table.name in before:
-            yield before[table.name], table
-
-
-def unsettled_columns(source: Catalog, target: Catalog) -> frozenset[ColumnId]:
     """
-    Tell which columns a foreign key cannot use while tables are altered.
+    What leads from one version of a table to another.
 
-    :returns: Columns of keys that are dropped, and columns whose old and new types cannot be compared; with their table.
+    :param early: Names of constraints to drop, and changes of columns to make, before anything else; the columns are those
+        of the source.
+    :param changes: All else but keys and indexes, between the source without what goes early, and the target.
+    :param keys: Foreign keys.
     """
-    return frozenset((new.name, column) for old, new in table_pairs(source, target) for column in _unsettled(old, new))
+
+    early: tuple[TableChange, ...]
+    remaining: Table
+    changes: tuple[TableChange, ...]
+    keys: Matching[Constraint]
+    indexes: Matching[Index]
+
+    def renamed_indexes(self) -> Iterator[tuple[Index, Index]]:
+        """:returns: Indexes that get another name or comment only."""
+        yield from rename_pairs(self.indexes.same)
+        for before, after in self.indexes.same:
+            if before.name == after.name and before.description != after.description:
+                yield before, after
 
 
-def _unsettled(source: Table, target: Table) -> Iterator[LocalId]:
-    for constraint in match_constraints(_constraints(source), _constraints(target)).dropped:
-        if isinstance(constraint, PrimaryKeyConstraint | UniqueConstraint):
-            yield from constraint.columns
-    after = {column.name: column for column in target.columns}
-    for column in source.columns:
-        counterpart = after.get(column.name)
-        if counterpart is not None and not _comparable(column.data_type, counterpart.data_type):
-            yield column.name
-
-
-def _comparable(source: SqlType, target: SqlType) -> bool:
-    """:returns: True if a foreign key holds between the types: they are equal, or of one kind with other limits."""
-    return source == target or (type(source) is type(target) and not isinstance(source, SqlNamed | SqlOpaque))
-
-
-def diff_table(source: Table, target: Table, unsettled: frozenset[ColumnId]) -> TableDifference:
+def diff_table(pair: TablePair, unsettled: Unsettled, capabilities: Capabilities | None) -> TableDifference:
     """
     Compare two versions of a table.
 
-    Foreign keys that differ in name only are renamed. One is dropped and added again only if it uses unsettled columns,
-    see `unsettled_columns`.
+    Foreign keys and indexes that differ in name only are renamed. They are dropped and added again only if they use what is
+    unsettled.
     """
-    matching = match_constraints(_constraints(source), _constraints(target))
-    replaced = [pair for pair in matching.same if _uses(target.name, pair[0], unsettled)]
-    kept = [pair for pair in matching.same if pair not in replaced]
-    changes = (
-        *(DropConstraint(c) for c in matching.dropped if not isinstance(c, ForeignKeyConstraint)),
-        *renames(kept),
-        *_column_changes(source, target),
-        *(AddConstraint(c) for c in matching.added if not isinstance(c, ForeignKeyConstraint)),
-        *(() if source.description == target.description else (SetDescription(target.description),)),
-    )
-    dropped = (*matching.dropped, *(before for before, _ in replaced))
-    added = (*matching.added, *(after for _, after in replaced))
+    source, target = pair.source, pair.target
+    replaced = replaced_columns(source, target, unsettled.labels)
+    early = tuple(_early_changes(pair, unsettled, capabilities))
+    remaining = _without(source, early)
+    keys: Matching[Constraint] = match(source.foreign_keys, target.foreign_keys)
+    keys = keys.replacing([p for p in keys.same if _is_unsettled(target, p[0], unsettled, replaced)])
+    indexes = match(source.indexes, target.indexes)
     return TableDifference(
-        alterations=(AlterTable(source, target, changes),) if changes else (),
-        dropped_keys=tuple(DropForeignKey(target.name, c) for c in dropped if isinstance(c, ForeignKeyConstraint)),
-        added_keys=tuple(AddForeignKey(target.name, c) for c in added if isinstance(c, ForeignKeyConstraint)),
+        early,
+        remaining,
+        tuple(_changes(remaining, target, replaced, keys)),
+        keys,
+        indexes.replacing(
+            [p for p in indexes.same if _index_is_unsettled(pair, p[0], unsettled, replaced, capabilities)]
+        ),
     )
 
 
-def _column_changes(source: Table, target: Table) -> Iterator[TableChange]:
+def _early_changes(pair: TablePair, unsettled: Unsettled, capabilities: Capabilities | None) -> Iterator[TableChange]:
+    """What has to make way for types that are created anew, and for names that others take."""
+    source, name = pair.source, pair.source.name
+    moving = _pinned(pair, capabilities) | {column for table, column in unsettled.labels if table == name}
+    for constraint in _other_constraints(source):
+        mentioned = {x for text in constraint_expressions(constraint) for x in names_in(text)}
+        if (name, constraint.name) in unsettled.names or mentioned & moving:
+            yield DropConstraint(constraint)
+    for column in source.columns:
+        if column.generated is not None and not names_in(column.generated.expression).isdisjoint(moving):
+            yield DropColumn(column)
+        else:
+            domain = _replaced_domain(column, unsettled)
+            if domain is not None:
+                yield AlterColumn(column, replace(column, data_type=domain.data_type))
+
+
+def _pinned(pair: TablePair, capabilities: Capabilities | None) -> frozenset[LocalId]:
+    """:returns: New names of columns that are renamed, if expressions that mention them are in the way."""
+    if capabilities is None or not capabilities.expressions_pin_names:
+        return frozenset()
+    pairs = zip(pair.original.columns, pair.source.columns, strict=True)
+    return frozenset(after.name for before, after in pairs if before.name != after.name)
+
+
+def _replaced_domain(column: Column, unsettled: Unsettled) -> DomainType | None:
+    return unsettled.domains.get(column.data_type.name) if isinstance(column.data_type, SqlNamed) else None
+
+
+def _without(table: Table, early: tuple[TableChange, ...]) -> Table:
+    """:returns: The table once the early changes are made."""
+    columns = {column.name: column for column in table.columns}
+    constraints = list(table.constraints)
+    primary_key = table.primary_key
+    for change in early:
+        match change:
+            case DropConstraint(constraint=constraint):
+                primary_key = None if constraint == primary_key else primary_key
+                constraints = [c for c in constraints if c != constraint]
+            case DropColumn(column=column):
+                del columns[column.name]
+            case AlterColumn(target=column):
+                columns[column.name] = column
+            case _:
+                continue
+    return replace(table, columns=tuple(columns.values()), primary_key=primary_key, constraints=tuple(constraints))
+
+
+def _changes(
+    source: Table, target: Table, replaced: frozenset[LocalId], keys: Matching[Constraint]
+) -> Iterator[TableChange]:
+    matching = match(_other_constraints(source), _other_constraints(target))
+    matching = matching.replacing([p for p in matching.same if not constraint_columns(p[0]).isdisjoint(replaced)])
+    yield from (DropConstraint(constraint) for constraint in matching.dropped)
+    yield from (RenameConstraint(before, after) for before, after in rename_pairs((*matching.same, *keys.same)))
+    yield from _column_changes(source, target, replaced)
+    yield from (AddConstraint(constraint) for constraint in matching.added)
+    if options(source) != options(target):
+        yield SetOptions(source, target)
+    if source.description != target.description:
+        yield SetDescription(target.description)
+
+
+def _column_changes(source: Table, target: Table, replaced: frozenset[LocalId]) -> Iterator[TableChange]:
     before = {column.name: column for column in source.columns}
     after = {column.name: column for column in target.columns}
-    yield from (DropColumn(column) for column in source.columns if column.name not in after)
-    for column in target.columns:
-        counterpart = before.get(column.name)
-        if counterpart is None:
-            yield AddColumn(column)
-        elif counterpart != column:
-            yield AlterColumn(counterpart, column)
+    going = [column for column in source.columns if column.name not in after or column.name in replaced]
+    yield from (DropColumn(column) for column in sorted(going, key=lambda column: column.generated is None))
+    staying = [column for column in target.columns if column.name in before and column.name not in replaced]
+    yield from (AlterColumn(before[c.name], c) for c in staying if before[c.name] != c)
+    coming = [column for column in target.columns if column not in staying]
+    yield from (AddColumn(column) for column in sorted(coming, key=lambda column: column.generated is not None))
 
 
-def _constraints(table: Table) -> tuple[Constraint, ...]:
-    return table.constraints if table.primary_key is None else (table.primary_key, *table.constraints)
+def options(table: Table) -> dict[str, object]:
+    """:returns: What a vendor's table has besides, but for what has its default value."""
+    extra = [field for field in fields(table) if field.compare and field.name not in _COMMON]
+    values = {field.name: (getattr(table, field.name), field.default) for field in extra}
+    return {name: value for name, (value, default) in values.items() if value != default}
 
 
-def _uses(table: QualifiedId, constraint: Constraint, unsettled: frozenset[ColumnId]) -> bool:
-    if not isinstance(constraint, ForeignKeyConstraint):
+def _other_constraints(table: Table) -> tuple[Constraint, ...]:
+    """:returns: All constraints but foreign keys, the primary key first."""
+    others = tuple(c for c in table.constraints if not isinstance(c, ForeignKeyConstraint))
+    return others if table.primary_key is None else (table.primary_key, *others)
+
+
+def _is_unsettled(table: Table, key: Constraint, unsettled: Unsettled, replaced: frozenset[LocalId]) -> bool:
+    """:returns: True if the foreign key cannot stay while tables are altered."""
+    if not isinstance(key, ForeignKeyConstraint):
         return False
-    referring = ((table, column) for column in constraint.columns)
-    referenced = ((constraint.referenced_table, column) for column in constraint.referenced_columns)
-    return not unsettled.isdisjoint((*referring, *referenced))
+    used: frozenset[ColumnId] = referenced_names(table.name, key)
+    return (
+        not used.isdisjoint(unsettled.columns)
+        or (key.referenced_table, frozenset(key.referenced_columns)) in unsettled.keys
+        or not replaced.isdisjoint(key.columns)
+    )
+
+
+def _index_is_unsettled(
+    pair: TablePair,
+    index: Index,
+    unsettled: Unsettled,
+    replaced: frozenset[LocalId],
+    capabilities: Capabilities | None,
+) -> bool:
+    """:returns: True if the index cannot stay while tables are altered."""
+    relabelled = frozenset(column for table, column in unsettled.labels if table == pair.source.name)
+    mentioned = frozenset(name for text in index_expressions(index) for name in names_in(text))
+    domains = {c.name for c in pair.source.columns if _replaced_domain(c, unsettled) is not None}
+    return (
+        not index_columns(index).isdisjoint(replaced)
+        or not mentioned.isdisjoint(relabelled | domains)
+        or not mentioned.isdisjoint(_pinned(pair, capabilities))
+    )
+
+
+def detachment(pair: TablePair, difference: TableDifference) -> tuple[AlterTable, ...]:
+    """:returns: The operation that makes the early changes, in terms of the names that are still in use; none if there are none."""
+    if not difference.early:
+        return ()
+    former = {after.name: before for before, after in zip(pair.original.columns, pair.source.columns, strict=True)}
+    known = {constraint.name: constraint for constraint in _other_constraints(pair.original)}
+    changes = tuple(_translated(change, former, known) for change in difference.early)
+    return (AlterTable(pair.original, _without(pair.original, changes), changes, detaching=True),)
+
+
+def _translated(
+    change: TableChange, columns: dict[LocalId, Column], constraints: dict[LocalId, Constraint]
+) -> TableChange:
+    match change:
+        case DropConstraint(constraint=constraint):
+            return DropConstraint(constraints[constraint.name])
+        case DropColumn(column=column):
+            return DropColumn(columns[column.name])
+        case AlterColumn(source=before, target=after):
+            former = columns[before.name]
+            return AlterColumn(former, replace(former, data_type=after.data_type))
+        case _:
+            return change

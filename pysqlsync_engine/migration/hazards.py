@@ -22,6 +22,7 @@ from pysqlsync_engine.migration.operations import (
     DropStruct,
     DropTable,
     Operation,
+    SetOptions,
     TableChange,
 )
 from pysqlsync_engine.model.object_types import Column
@@ -43,8 +44,8 @@ def hazards_of(operation: Operation) -> frozenset[Hazard]:
         case AlterDomain(source=source, target=target):
             stricter = set(target.constraints) - set(source.constraints) or (source.nullable and not target.nullable)
             return frozenset({Hazard.MAY_FAIL_ON_DATA, Hazard.BLOCKS_WRITES} if stricter else ())
-        case AlterTable(changes=changes):
-            return frozenset(hazard for change in changes for hazard in _change_hazards(change))
+        case AlterTable():
+            return frozenset(_table_hazards(operation))
         case AlterEnum():
             return frozenset(_enum_hazards(operation))
         case AlterStruct():
@@ -53,10 +54,24 @@ def hazards_of(operation: Operation) -> frozenset[Hazard]:
             return frozenset()
 
 
+def _table_hazards(operation: AlterTable) -> Iterator[Hazard]:
+    kept = {column.name for column in operation.target.columns}
+    for change in operation.changes:
+        match change:
+            case DropColumn(column=column) if column.generated is not None:
+                # its values can be computed again
+                anew = operation.detaching or column.name in kept
+                yield Hazard.REWRITES_TABLE if anew else Hazard.DROPS_OBJECT
+            case _:
+                yield from _change_hazards(change)
+
+
 def _change_hazards(change: TableChange) -> Iterator[Hazard]:
     match change:
         case DropColumn():
             yield Hazard.DELETES_DATA
+        case SetOptions():
+            yield from (Hazard.REWRITES_TABLE, Hazard.BLOCKS_WRITES)
         case AddConstraint():
             yield from (Hazard.MAY_FAIL_ON_DATA, Hazard.BLOCKS_WRITES)
         case AddColumn(column=column):
@@ -70,8 +85,10 @@ def _change_hazards(change: TableChange) -> Iterator[Hazard]:
 
 
 def _new_column_hazards(column: Column) -> Iterator[Hazard]:
-    if not column.is_optional:
+    if not column.is_optional and column.backfill is None:
         yield Hazard.MAY_FAIL_ON_DATA
+    if column.generated is not None and column.generated.stored:
+        yield Hazard.REWRITES_TABLE
     # a function in a default may give each row a value of its own, which then must be stored
     if column.identity is not None or (column.default is not None and "(" in column.default):
         yield Hazard.REWRITES_TABLE

@@ -37,6 +37,7 @@ from pysqlsync_engine.migration.operations import (
     RenameTable,
     RenameType,
     SetDescription,
+    SetOptions,
     TableChange,
 )
 
@@ -44,34 +45,41 @@ from pysqlsync_engine.migration.operations import (
 def inverse(operation: Operation) -> Operation | None:
     """:returns: The operation that undoes it; `None` if there is none, as something would be lost for good."""
     match operation:
-        case CreateNamespace() | DropNamespace() | CreateEnum() | DropEnum() | CreateStruct() | DropStruct():
-            return _inverse_creation(operation)
-        case CreateTable(table=table):
-            return DropTable(table)
-        case AddForeignKey(table=name, constraint=key):
-            return DropForeignKey(name, key)
-        case DropForeignKey(table=name, constraint=key):
-            return AddForeignKey(name, key)
-        case AlterTable(source=source, target=target, changes=changes):
-            if any(hazard.is_destructive for hazard in hazards_of(operation)):
-                return None
-            undone = tuple(_inverse_change(change, source.description) for change in reversed(changes))
-            return AlterTable(target, source, undone)
-        case AlterStruct(source=source, target=target):
-            lossless = not any(hazard.is_destructive for hazard in hazards_of(operation))
-            return AlterStruct(target, source) if lossless else None
-        case AlterEnum(source=source, target=target):
-            return AlterEnum(target, source) if source.labels == target.labels else None
-        case CreateDomain() | AlterDomain() | DropDomain() | CreateIndex() | DropIndex():
-            return _inverse_of_part(operation)
+        case AlterTable() | AlterStruct() | AlterEnum():
+            return _inverse_alteration(operation)
         case RenameType() | RenameTable() | RenameIndex():
             return _inverse_rename(operation)
         case DropTable() | FillLookup():
             return None
+        case CreateTable() | AddForeignKey() | DropForeignKey() | CreateIndex() | DropIndex():
+            return _inverse_of_part(operation)
+        case _:
+            return _inverse_creation(operation)
+
+
+def _inverse_alteration(operation: AlterTable | AlterStruct | AlterEnum) -> Operation | None:
+    if any(hazard.is_destructive for hazard in hazards_of(operation)):
+        return None
+    match operation:
+        case AlterTable(source=source, target=target, changes=changes):
+            undone = tuple(_inverse_change(change, source.description) for change in reversed(changes))
+            return AlterTable(target, source, undone)
+        case AlterStruct(source=source, target=target):
+            return AlterStruct(target, source)
+        case AlterEnum(source=source, target=target):
+            return AlterEnum(target, source) if source.labels == target.labels else None
 
 
 def _inverse_creation(
-    operation: CreateNamespace | DropNamespace | CreateEnum | DropEnum | CreateStruct | DropStruct,
+    operation: CreateNamespace
+    | DropNamespace
+    | CreateEnum
+    | DropEnum
+    | CreateStruct
+    | DropStruct
+    | CreateDomain
+    | AlterDomain
+    | DropDomain,
 ) -> Operation:
     match operation:
         case CreateNamespace(name=name):
@@ -86,18 +94,24 @@ def _inverse_creation(
             return DropStruct(struct)
         case DropStruct(struct=struct):
             return CreateStruct(struct)
-
-
-def _inverse_of_part(
-    operation: CreateDomain | AlterDomain | DropDomain | CreateIndex | DropIndex,
-) -> Operation:
-    match operation:
         case CreateDomain(domain=domain):
             return DropDomain(domain)
         case AlterDomain(source=source, target=target):
             return AlterDomain(target, source)
         case DropDomain(domain=domain):
             return CreateDomain(domain)
+
+
+def _inverse_of_part(
+    operation: CreateTable | AddForeignKey | DropForeignKey | CreateIndex | DropIndex,
+) -> Operation:
+    match operation:
+        case CreateTable(table=table):
+            return DropTable(table)
+        case AddForeignKey(table=name, constraint=key):
+            return DropForeignKey(name, key)
+        case DropForeignKey(table=name, constraint=key):
+            return AddForeignKey(name, key)
         case CreateIndex(table=name, index=index):
             return DropIndex(name, index)
         case DropIndex(table=name, index=index):
@@ -133,3 +147,5 @@ def _inverse_change(change: TableChange, description: str | None) -> TableChange
             return RenameConstraint(target, source)
         case SetDescription():
             return SetDescription(description)
+        case SetOptions(source=source, target=target):
+            return SetOptions(target, source)

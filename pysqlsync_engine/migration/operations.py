@@ -155,7 +155,7 @@ class RenameTable:
 
 @dataclass(frozen=True, slots=True)
 class DropTable:
-    """Drop a table with its rows; its foreign keys and those that refer to it are dropped before."""
+    """Drop a table with its rows, indexes and constraints; tables that refer to it, or their foreign keys, are dropped before."""
 
     table: Table
 
@@ -219,6 +219,14 @@ class SetDescription:
     description: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class SetOptions:
+    """Change what only one vendor's tables have: how rows are stored, and the like."""
+
+    source: Table
+    target: Table
+
+
 TableChange: TypeAlias = (
     AddColumn
     | RenameColumn
@@ -228,6 +236,7 @@ TableChange: TypeAlias = (
     | DropConstraint
     | RenameConstraint
     | SetDescription
+    | SetOptions
 )
 """One difference between two versions of a table."""
 
@@ -238,11 +247,15 @@ class AlterTable:
     Change a table, but for its foreign keys, its indexes and its name.
 
     One operation per table rather than one per column, as a dialect may put all changes into one statement.
+
+    :param detaching: True if it only makes way for what other operations do, and so comes before them: constraints and
+        computed columns that use what changes are dropped, to be added again by another operation.
     """
 
     source: Table
     target: Table
     changes: tuple[TableChange, ...]
+    detaching: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,21 +339,36 @@ def touches(operation: Operation) -> frozenset[QualifiedId]:
     match operation:
         case CreateNamespace() | DropNamespace():
             return frozenset()
-        case CreateEnum(enum=subject) | DropEnum(enum=subject):
-            return frozenset({subject.name})
-        case CreateStruct(struct=subject) | DropStruct(struct=subject):
-            return frozenset({subject.name})
-        case CreateTable(table=subject) | DropTable(table=subject) | FillLookup(table=subject):
-            return frozenset({subject.name})
-        case CreateDomain(domain=subject) | DropDomain(domain=subject):
-            return frozenset({subject.name})
-        case AddForeignKey(table=name) | DropForeignKey(table=name):
-            return frozenset({name})
-        case CreateIndex(table=name) | DropIndex(table=name) | RenameIndex(table=name):
-            return frozenset({name})
         case RenameTable(source=source, target=target):
             return frozenset({source, target})
         case RenameType(source=source, target=target):
             return frozenset({source.name, target})
         case AlterEnum() | AlterStruct() | AlterDomain() | AlterTable():
             return frozenset({operation.source.name, operation.target.name})
+        case AddForeignKey() | DropForeignKey() | CreateIndex() | DropIndex() | RenameIndex():
+            return frozenset({operation.table})
+        case _:
+            return frozenset({_subject(operation).name})
+
+
+def _subject(
+    operation: CreateEnum
+    | DropEnum
+    | CreateStruct
+    | DropStruct
+    | CreateDomain
+    | DropDomain
+    | CreateTable
+    | DropTable
+    | FillLookup,
+) -> EnumType | StructType | DomainType | Table:
+    """:returns: What is created, dropped or filled."""
+    match operation:
+        case CreateEnum(enum=subject) | DropEnum(enum=subject):
+            return subject
+        case CreateStruct(struct=subject) | DropStruct(struct=subject):
+            return subject
+        case CreateDomain(domain=subject) | DropDomain(domain=subject):
+            return subject
+        case CreateTable(table=subject) | DropTable(table=subject) | FillLookup(table=subject):
+            return subject

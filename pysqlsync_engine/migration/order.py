@@ -28,6 +28,7 @@ from pysqlsync_engine.migration.operations import (
     DropTable,
     FillLookup,
     Operation,
+    RenameColumn,
     RenameIndex,
     RenameTable,
     RenameType,
@@ -37,31 +38,31 @@ from pysqlsync_engine.model.definition import types_of
 from pysqlsync_engine.model.id_types import QualifiedId
 from pysqlsync_engine.model.object_types import DomainType, EnumType, StructType, Table
 
-_RANKS: tuple[type[Operation], ...] = (
-    DropForeignKey,
-    DropIndex,
-    DropTable,
-    RenameTable,
-    RenameType,
-    CreateNamespace,
-    CreateEnum,
-    AlterEnum,
-    CreateDomain,
-    AlterDomain,
-    CreateStruct,
-    AlterStruct,
-    CreateTable,
-    FillLookup,
-    AlterTable,
-    DropStruct,
-    DropDomain,
-    DropEnum,
-    RenameIndex,
-    CreateIndex,
-    AddForeignKey,
-    DropNamespace,
+_STAGES: tuple[tuple[type[Operation], ...], ...] = (
+    (DropForeignKey, DropTable, DropIndex, AlterTable),
+    (CreateNamespace, RenameType, RenameTable, AlterTable, RenameIndex),
+    (
+        CreateEnum,
+        AlterEnum,
+        CreateDomain,
+        AlterDomain,
+        CreateStruct,
+        AlterStruct,
+        CreateTable,
+        FillLookup,
+        AlterTable,
+        DropStruct,
+        DropDomain,
+        DropEnum,
+        CreateIndex,
+        AddForeignKey,
+        DropNamespace,
+    ),
 )
-"""Which operation comes first where neither depends on the other."""
+"""
+What makes way, what gets another name, and all else. Each stage is done before the next one begins. Within a stage, which
+operation comes first where neither depends on the other.
+"""
 
 Event = tuple[str, QualifiedId | str | None]
 """What has happened to an object or a namespace: `("made", ...)`."""
@@ -78,7 +79,23 @@ def order(operations: Iterable[Operation]) -> tuple[Operation, ...]:
     :returns: The same operations; always in the same order, whatever order they came in.
     :raises UnsupportedError: if operations wait for each other.
     """
-    nodes = sorted(operations, key=_sort_key)
+    stages: tuple[list[Operation], ...] = tuple([] for _ in _STAGES)
+    for operation in operations:
+        stages[_stage(operation)].append(operation)
+    return tuple(operation for stage, ranks in zip(stages, _STAGES, strict=True) for operation in _sorted(stage, ranks))
+
+
+def _stage(operation: Operation) -> int:
+    if isinstance(operation, AlterTable):
+        if operation.detaching:
+            return 0
+        return 1 if all(isinstance(change, RenameColumn) for change in operation.changes) else 2
+    return next(number for number, ranks in enumerate(_STAGES) if type(operation) in ranks)
+
+
+def _sorted(operations: Iterable[Operation], ranks: Sequence[type[Operation]]) -> list[Operation]:
+    """:returns: The operations of one stage in order."""
+    nodes = sorted(operations, key=lambda operation: (ranks.index(type(operation)), *_sort_key(operation)))
     followers: defaultdict[int, set[int]] = defaultdict(set)
     waiting = [0] * len(nodes)
     for before, after in _edges(nodes):
@@ -96,7 +113,7 @@ def order(operations: Iterable[Operation]) -> tuple[Operation, ...]:
                 heapq.heappush(ready, follower)
     if len(ordered) < len(nodes):
         raise UnsupportedError(_circle([node for node, count in zip(nodes, waiting, strict=True) if count]))
-    return tuple(ordered)
+    return ordered
 
 
 def _circle(operations: Iterable[Operation]) -> str:
@@ -104,8 +121,8 @@ def _circle(operations: Iterable[Operation]) -> str:
     return f"plan: operations wait for each other: {listed}; make the change in two synchronizations"
 
 
-def _sort_key(operation: Operation) -> tuple[int, str, str]:
-    return _RANKS.index(type(operation)), summarize(operation), repr(operation)
+def _sort_key(operation: Operation) -> tuple[str, str]:
+    return summarize(operation), repr(operation)
 
 
 def _edges(nodes: Sequence[Operation]) -> Iterator[tuple[int, int]]:
@@ -134,15 +151,14 @@ def _signals(operation: Operation) -> Iterator[Event]:
     match operation:
         case CreateNamespace(name=name):
             yield "namespace made", name.name
-        case DropForeignKey(table=name, constraint=key):
-            yield "detached", name
-            yield "detached", key.referenced_table
+        case DropTable(table=table):
+            yield from (("not referred to", key.referenced_table) for key in table.foreign_keys)
         case FillLookup(table=table):
             yield "filled", table.name
-        case DropIndex(table=name):
-            yield "unindexed", name
-        case RenameTable() | RenameType():
-            yield "renamed", None
+        case RenameTable(source=name):
+            yield "free", name
+        case RenameType(source=subject):
+            yield "free", subject.name
         case _:
             return
 
@@ -150,31 +166,30 @@ def _signals(operation: Operation) -> Iterator[Event]:
 def _awaits(operation: Operation) -> Iterator[Event]:
     """What must have happened, if it is to happen at all."""
     after, before = _after(operation), _before(operation)
-    if not isinstance(operation, RenameTable | RenameType):
-        yield "renamed", None
     if after is not None:
         yield from (("made", name) for name in types_of(after))
-    if before is not None:
-        yield "detached", before.name
-        yield "unindexed", before.name
     if after is not None and before is None:
         yield "free", after.name
         yield "namespace made", after.name.namespace
     if before is not None and after is None:
         yield "unused", before.name
+    yield from _awaits_besides(operation)
+
+
+def _awaits_besides(operation: Operation) -> Iterator[Event]:
     match operation:
         case AlterEnum(source=enum):
             yield "unused by what is dropped", enum.name
         case AddForeignKey(table=name, constraint=key):
-            yield "detached", name
             for table in (name, key.referenced_table):
                 yield "made", table
                 yield "filled", table
-        case FillLookup(table=table):
-            yield "made", table.name
-        case CreateIndex(table=name) | RenameIndex(table=name):
+        case DropTable(table=table):
+            yield "not referred to", table.name
+        case FillLookup(table=Table(name=name)) | CreateIndex(table=name):
             yield "made", name
-            yield "unindexed", name
+        case RenameTable(target=name) | RenameType(target=name):
+            yield "free", name
         case DropNamespace(name=namespace):
             yield "emptied", namespace.name
         case _:

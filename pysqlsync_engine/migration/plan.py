@@ -69,6 +69,7 @@ class Plan:
     :param source_fingerprint: Of the catalog that the plan was made from; a plan is not applied to any other.
     :param target: Catalog that the plan leads to; what is read again after applying it must not differ.
     :param keep: Patterns of undeclared objects that were left alone, see `SyncPolicy.keep`.
+    :param warnings: What was asked for and is not done, a line each.
     """
 
     dialect: str
@@ -76,6 +77,7 @@ class Plan:
     source_fingerprint: str
     target: Catalog = field(default=Catalog(), repr=False)
     keep: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -114,10 +116,12 @@ class Plan:
         return self
 
     def __str__(self) -> str:
+        warned = [f"-- warning: {one_line(warning)}" for warning in self.warnings]
         if self.is_empty:
-            return f"-- {one_line(self.dialect)}: nothing to do, the schema is as described\n"
+            lines = [f"-- {one_line(self.dialect)}: nothing to do, the schema is as described", *warned]
+            return "\n".join(lines) + "\n"
         count = f"{len(self.steps)} step{'s' if len(self.steps) > 1 else ''}"
-        lines = [f"-- {one_line(self.dialect)}: {count}; hazards: {_listed(self.hazards) or 'none'}"]
+        lines = [f"-- {one_line(self.dialect)}: {count}; hazards: {_listed(self.hazards) or 'none'}", *warned]
         for number, step in enumerate(self.steps, start=1):
             lines += ["", f"-- {number}. {one_line(step.summary)}"]
             lines += [f"-- hazard: {hazard}" for hazard in _names(step.hazards)]

@@ -36,6 +36,7 @@ from pysqlsync_engine.migration.operations import (
     RenameTable,
     RenameType,
     SetDescription,
+    SetOptions,
     TableChange,
 )
 from pysqlsync_engine.model.definition import ANSI, DefinitionWriter
@@ -58,21 +59,11 @@ def summarize(operation: Operation, writer: DefinitionWriter = ANSI) -> str:
 
 def _summary(operation: Operation, writer: DefinitionWriter) -> str:
     match operation:
-        case CreateNamespace() | DropNamespace():
-            return f"{_verb(operation)} namespace {operation.name.name}"
-        case CreateEnum() | DropEnum():
-            return f"{_verb(operation)} enum {operation.enum.name.display}"
-        case CreateStruct() | DropStruct():
-            return f"{_verb(operation)} type {operation.struct.name.display}"
-        case CreateTable() | DropTable():
-            return f"{_verb(operation)} table {operation.table.name.display}"
         case AddForeignKey() | DropForeignKey():
             key = operation.constraint
             columns = ", ".join(column.name for column in key.columns)
             path = f"{operation.table.display}.{key.name.name}"
             return f"{_verb(operation)} foreign key {path}: {columns} to {key.referenced_table.display}"
-        case CreateDomain() | DropDomain():
-            return f"{_verb(operation)} domain {operation.domain.name.display}"
         case CreateIndex(table=table, index=index) | DropIndex(table=table, index=index):
             return f"{_verb(operation)} index {index.name.name} of {table.display}"
         case RenameType() | RenameTable() | RenameIndex():
@@ -81,6 +72,34 @@ def _summary(operation: Operation, writer: DefinitionWriter) -> str:
             return f"add labels to {table.name.display}: {', '.join(labels)}"
         case AlterEnum() | AlterStruct() | AlterDomain() | AlterTable():
             return _alteration(operation, writer)
+        case _:
+            return f"{_verb(operation)} {_object(operation)}"
+
+
+def _object(
+    operation: CreateNamespace
+    | DropNamespace
+    | CreateEnum
+    | DropEnum
+    | CreateStruct
+    | DropStruct
+    | CreateDomain
+    | DropDomain
+    | CreateTable
+    | DropTable,
+) -> str:
+    """:returns: Kind and name of what is created or dropped."""
+    match operation:
+        case CreateNamespace(name=name) | DropNamespace(name=name):
+            return f"namespace {name.name}"
+        case CreateEnum(enum=enum) | DropEnum(enum=enum):
+            return f"enum {enum.name.display}"
+        case CreateStruct(struct=struct) | DropStruct(struct=struct):
+            return f"type {struct.name.display}"
+        case CreateDomain(domain=domain) | DropDomain(domain=domain):
+            return f"domain {domain.name.display}"
+        case CreateTable(table=table) | DropTable(table=table):
+            return f"table {table.name.display}"
 
 
 def _renaming(operation: RenameType | RenameTable | RenameIndex) -> str:
@@ -169,6 +188,8 @@ def _change(change: TableChange, writer: DefinitionWriter) -> str:
             return f"rename constraint {before.name.name} to {after.name.name}"
         case SetDescription():
             return "set comment"
+        case SetOptions():
+            return "set options"
 
 
 def _column_changes(source: Column, target: Column, writer: DefinitionWriter) -> Iterator[str]:

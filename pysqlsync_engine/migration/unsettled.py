@@ -1,0 +1,156 @@
+"""What cannot be used while tables are altered: columns, keys, names and types that change under those who use them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from pysqlsync_engine.capabilities import Capabilities
+from pysqlsync_engine.migration.matching import match
+from pysqlsync_engine.migration.mentions import key_columns, with_dependents
+from pysqlsync_engine.migration.operations import AlterEnum
+from pysqlsync_engine.model.data_types import SqlNamed, SqlOpaque
+from pysqlsync_engine.model.id_types import LocalId, QualifiedId
+from pysqlsync_engine.model.object_types import (
+    Column,
+    Constraint,
+    DomainType,
+    ExclusionConstraint,
+    Index,
+    PrimaryKeyConstraint,
+    Table,
+    UniqueConstraint,
+)
+
+ColumnId: TypeAlias = tuple[QualifiedId, LocalId]
+"""A table and the name of one of its columns (or constraints)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """
+    What is in the way of changes, all by new names.
+
+    :param columns: Columns that no foreign key can use while they change.
+    :param keys: Columns of keys that are dropped: no foreign key can refer to all of these.
+    :param names: Constraints that have the names of others that are to come.
+    :param labels: Columns of enumeration types that are created anew: no expression can mention them meanwhile.
+    :param domains: Types that are created anew with other values, as they are.
+    """
+
+    columns: frozenset[ColumnId] = frozenset()
+    keys: frozenset[tuple[QualifiedId, frozenset[LocalId]]] = frozenset()
+    names: frozenset[ColumnId] = frozenset()
+    labels: frozenset[ColumnId] = frozenset()
+    domains: Mapping[QualifiedId, DomainType] = field(default_factory=dict[QualifiedId, DomainType])
+
+
+def find_unsettled(
+    pairs: Iterable[tuple[Table, Table]],
+    target_tables: Iterable[Table],
+    enums: Iterable[AlterEnum],
+    domains: Mapping[QualifiedId, DomainType],
+    capabilities: Capabilities | None,
+) -> Unsettled:
+    """
+    Tell what foreign keys, indexes and constraints cannot use while tables are altered.
+
+    :param pairs: Tables that both catalogs have, by their new names.
+    :param enums: Enumerations that change.
+    :param domains: Types that are created anew.
+    """
+    pairs = tuple(pairs)
+    labels = frozenset((use.table, use.source.name) for enum in enums if enum.replaces_labels for use in enum.uses)
+    columns = {
+        (new.name, column) for old, new in pairs for column in _unsettled_columns(old, new, labels, capabilities)
+    }
+    keys = {(new.name, columns) for old, new in pairs for columns in key_columns(_dropped_parts(old, new))}
+    return Unsettled(
+        columns=frozenset(columns) | labels,
+        keys=frozenset(keys),
+        names=frozenset(_names_in_the_way(pairs, target_tables, capabilities)),
+        labels=labels,
+        domains=domains,
+    )
+
+
+def replaced_columns(source: Table, target: Table, labels: frozenset[ColumnId]) -> frozenset[LocalId]:
+    """:returns: Columns that are dropped and added anew: computed ones, where they or what they are computed from change."""
+    before = {column.name: column for column in source.columns}
+    after = {column.name: column for column in target.columns}
+    both = before.keys() & after.keys()
+    anew = {name for name in both if _is_computed_anew(before[name], after[name])}
+    retyped = {name for name in both if not _same_values(before[name], after[name])}
+    relabelled = {column for table, column in labels if table == target.name}
+    touched = (before.keys() - after.keys()) | anew | retyped | relabelled
+    dependents = with_dependents(source.columns, touched) - touched
+    return frozenset(anew | {name for name in dependents & both if after[name].generated is not None})
+
+
+def _is_computed_anew(source: Column, target: Column) -> bool:
+    if source.generated == target.generated:
+        return target.generated is not None and not _same_values(source, target)
+    if target.generated is None:
+        return source.generated is not None and not source.generated.stored
+    return True
+
+
+def _same_values(source: Column, target: Column) -> bool:
+    return source.data_type == target.data_type and source.collation == target.collation
+
+
+def _unsettled_columns(
+    source: Table, target: Table, labels: frozenset[ColumnId], capabilities: Capabilities | None
+) -> Iterator[LocalId]:
+    yield from replaced_columns(source, target, labels)
+    after = {column.name: column for column in target.columns}
+    pinned = capabilities is not None and capabilities.keys_pin_types
+    for column in source.columns:
+        counterpart = after.get(column.name)
+        if counterpart is not None and not _comparable(column, counterpart, pinned=pinned):
+            yield column.name
+    if capabilities is not None and capabilities.keys_need_index:
+        yield from (part.columns[0] for part in _dropped_parts(source, target) if part.columns)
+
+
+def _comparable(source: Column, target: Column, *, pinned: bool) -> bool:
+    """:returns: True if a foreign key holds between the types: they are equal, or of one kind with other limits."""
+    if _same_values(source, target):
+        return True
+    return not pinned and (
+        type(source.data_type) is type(target.data_type) and not isinstance(source.data_type, SqlNamed | SqlOpaque)
+    )
+
+
+def _dropped_parts(source: Table, target: Table) -> tuple[PrimaryKeyConstraint | UniqueConstraint | Index, ...]:
+    """:returns: Keys and indexes of the source without a counterpart."""
+    constraints = match(_keys(source), _keys(target)).dropped
+    indexes = match(source.indexes, target.indexes).dropped
+    return (*(c for c in constraints if isinstance(c, PrimaryKeyConstraint | UniqueConstraint)), *indexes)
+
+
+def _keys(table: Table) -> tuple[Constraint, ...]:
+    """:returns: Constraints with an index behind them."""
+    others = tuple(c for c in table.constraints if isinstance(c, UniqueConstraint | ExclusionConstraint))
+    return others if table.primary_key is None else (table.primary_key, *others)
+
+
+def _names_in_the_way(
+    pairs: Iterable[tuple[Table, Table]], target_tables: Iterable[Table], capabilities: Capabilities | None
+) -> Iterator[ColumnId]:
+    """Constraints that go while another object of the namespace gets their name."""
+    if capabilities is not None and capabilities.index_names_per_table:
+        return
+    owners: dict[tuple[str | None, LocalId], set[QualifiedId | None]] = {}
+    for table in target_tables:
+        space = table.name.namespace
+        owners.setdefault((space, LocalId(table.name.name)), set()).add(None)
+        for key in _keys(table):
+            owners.setdefault((space, key.name), set()).add(table.name)
+        for index in table.indexes:
+            owners.setdefault((space, index.name), set()).add(None)
+    for old, new in pairs:
+        for constraint in match(_keys(old), _keys(new)).dropped:
+            if owners.get((new.name.namespace, constraint.name), set()) - {new.name}:
+                yield new.name, constraint.name
