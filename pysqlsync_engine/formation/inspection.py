@@ -15,10 +15,17 @@ from typing import Any, TypeGuard
 from strong_typing import core
 
 from pysqlsync_engine.errors import DefinitionError
-from pysqlsync_engine.model.annotations import column_name, is_homeless, resolve_annotation
+from pysqlsync_engine.model.annotations import (
+    column_name,
+    domain_base,
+    extended_enum,
+    is_homeless,
+    literal_labels,
+    peel,
+    resolve_annotation,
+)
 from pysqlsync_engine.model.declarations import (
     TableDeclaration,
-    domain_declaration,
     table_declaration,
     type_declaration,
 )
@@ -218,9 +225,7 @@ def entities(module: types.ModuleType) -> tuple[type, ...]:
 
 def domain_spec(new_type: typing.NewType) -> DomainSpec:
     """:returns: A `NewType` that is declared as a domain, with the type of its values taken apart."""
-    declaration = domain_declaration(new_type)
-    declared = None if declaration is None else declaration.base
-    return DomainSpec(new_type, _take_apart(new_type.__supertype__ if declared is None else declared))
+    return DomainSpec(new_type, _take_apart(domain_base(new_type)))
 
 
 def is_data_class(definition: object) -> TypeGuard[type]:
@@ -276,51 +281,23 @@ def _inspect_field(cls: type, field: dataclasses.Field[Any], description: str | 
 
 def _take_apart(annotation: Any) -> TypeSpec:
     """:returns: The annotation without its wrappers; total, as what is left is judged where it is used."""
-    tags: list[object] = []
-    optional = False
-    while (inner := _unwrap(annotation)) is not None:
-        annotation, extra, has_none = inner
-        tags.extend(extra)
-        optional = optional or has_none
-    return dataclasses.replace(_take_core_apart(annotation), optional=optional, tags=tuple(tags))
+    peeled = peel(annotation)
+    return dataclasses.replace(_take_core_apart(peeled.core), optional=peeled.optional, tags=peeled.tags)
 
 
-def _take_core_apart(annotation: Any) -> TypeSpec:
-    """:param annotation: Without wrappers."""
-    if isinstance(annotation, typing.NewType):
-        domain = domain_spec(annotation)
+def _take_core_apart(core: Any) -> TypeSpec:
+    if isinstance(core, typing.NewType):
+        domain = domain_spec(core)
         return TypeSpec(domain.base.type, labels=domain.base.labels, element=domain.base.element, domain=domain)
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    origin, arguments = typing.get_origin(core), typing.get_args(core)
     if origin in (list, set) and len(arguments) == 1:
         return TypeSpec(origin, element=_take_apart(arguments[0]))
-    if _is_json(annotation, origin, arguments):
+    if _is_json(core, origin, arguments):
         return TypeSpec(dict)
-    if origin is typing.Literal and all(isinstance(argument, str) for argument in arguments):
-        return TypeSpec(str, labels=arguments)
-    if origin in {typing.Union, types.UnionType} and len(arguments) == 2 and str in arguments:
-        (other,) = (argument for argument in arguments if argument is not str)
-        if isinstance(other, type) and issubclass(other, enum.Enum):
-            return TypeSpec(other, extensible=True)
-    return TypeSpec(annotation)
-
-
-def _unwrap(annotation: Any) -> tuple[Any, tuple[object, ...], bool] | None:
-    """:returns: What is inside the outermost wrapper, its metadata, and whether it admits `None`; `None` if not wrapped."""
-    origin = typing.get_origin(annotation)
-    if origin is typing.Annotated:
-        return annotation.__origin__, annotation.__metadata__, False
-    if origin in {typing.Union, types.UnionType}:
-        members = typing.get_args(annotation)
-        others = tuple(member for member in members if member is not types.NoneType)
-        return (typing.Union[others], (), True) if len(others) < len(members) else None  # noqa: UP007 - built at run time
-    if origin is typing.Literal and None in typing.get_args(annotation):
-        present = tuple(argument for argument in typing.get_args(annotation) if argument is not None)
-        return (typing.Literal[present], (), True) if present else None
-    if isinstance(annotation, typing.NewType):
-        return None if domain_declaration(annotation) is not None else (annotation.__supertype__, (), False)
-    if type(annotation).__name__ == "TypeAliasType":
-        return annotation.__value__, (), False
-    return None
+    if labels := literal_labels(core):
+        return TypeSpec(str, labels=labels)
+    extended = extended_enum(core)
+    return TypeSpec(core) if extended is None else TypeSpec(extended, extensible=True)
 
 
 def _is_json(annotation: Any, origin: Any, arguments: tuple[Any, ...]) -> bool:

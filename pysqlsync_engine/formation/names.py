@@ -58,9 +58,13 @@ def object_name(prefix: str, table: QualifiedId, parts: Iterable[LocalId], *, ca
     :returns: Name of a constraint or an index of a table for which its class says none. Where names of namespaces become
         prefixes it has that of the table, since constraints of all of them share one namespace there.
     """
-    prefixed = table.name if capabilities.namespaces or not table.namespace else f"{table.namespace}__{table.name}"
-    names = (part.name for part in parts)
-    return LocalId(constraint_name(prefix, prefixed, *names, max_bytes=capabilities.max_identifier_bytes))
+    names = (prefixed_name(table, capabilities), *(part.name for part in parts))
+    return LocalId(constraint_name(prefix, *names, max_bytes=capabilities.max_identifier_bytes))
+
+
+def prefixed_name(table: QualifiedId, capabilities: Capabilities) -> str:
+    """:returns: Name of the table within its namespace, or within the database where names of namespaces become prefixes."""
+    return table.name if capabilities.namespaces or not table.namespace else f"{table.namespace}__{table.name}"
 
 
 def condition_part(condition: str) -> LocalId:
@@ -125,27 +129,29 @@ class _Names:
             yield from self._of_namespace(namespace)
 
     def _of_namespace(self, namespace: Namespace) -> Iterator[_Name]:
-        name = namespace.name.name
-        relation, kind = ("relation", name), ("type", name)
-        for enum in namespace.enums:
+        home = namespace.name.name if self.capabilities.namespaces else ""
+        relation, kind = ("relation", home), ("type", home)
+        # where there are no namespaces, there are no types with a name of their own either
+        for enum in namespace.enums if self.capabilities.namespaces else ():
             yield _Name(enum.name.name, f"type {enum.name.display}", (kind,))
         for domain in namespace.domains:
             yield _Name(domain.name.name, f"type {domain.name.display}", (kind,))
             for check in domain.constraints:
                 display = f"constraint {check.name.name} of type {domain.name.display}"
-                yield _Name(check.name.name, display, (("domain", name, domain.name.name),))
+                yield _Name(check.name.name, display, (("domain", home, domain.name.name),))
         for struct in namespace.structs:
             yield _Name(struct.name.name, f"type {struct.name.display}", (relation, kind))
             for member in struct.members:
                 display = f"{struct.name.display}.{member.name.name}"
-                yield _Name(member.name.name, display, (("member", name, struct.name.name),))
+                yield _Name(member.name.name, display, (("member", home, struct.name.name),))
         for table in namespace.tables:
-            yield _Name(table.name.name, f"table {table.name.display}", (relation, kind))
-            yield from self._of_table(table, name)
+            name = prefixed_name(table.name, self.capabilities)
+            yield _Name(name, f"table {table.name.display}", (relation, kind))
+            yield from self._of_table(table, home, name)
 
-    def _of_table(self, table: Table, namespace: str) -> Iterator[_Name]:
-        columns, constraints = (("column", namespace, table.name.name), ("constraint", namespace, table.name.name))
-        indexes = ("index", *columns[1:]) if self.capabilities.index_names_per_table else ("relation", namespace)
+    def _of_table(self, table: Table, home: str, name: str) -> Iterator[_Name]:
+        columns, constraints = (("column", home, name), ("constraint", home, name))
+        indexes = ("index", home, name) if self.capabilities.index_names_per_table else ("relation", home)
         for column in table.columns:
             yield _Name(column.name.name, f"{table.name.display}.{column.name.name}", (columns,))
         keys = () if table.primary_key is None else (table.primary_key,)

@@ -20,7 +20,7 @@ from strong_typing import auxiliary, core
 
 from pysqlsync_engine.errors import DefinitionError
 from pysqlsync_engine.model import key_types, type_markers
-from pysqlsync_engine.model.declarations import table_declaration
+from pysqlsync_engine.model.declarations import domain_declaration, table_declaration
 from pysqlsync_engine.model.key_types import PrimaryKeyTag
 
 _COMMON_NAMES: Mapping[str, Any] = {
@@ -46,39 +46,110 @@ themselves.
 
 
 @dataclass(frozen=True, slots=True)
+class Peeled:
+    """
+    An annotation without what is around it.
+
+    :param core: Neither `Annotated`, nor `X | None`, nor an alias, nor a `NewType` unless that is a domain.
+    :param tags: What `Annotated` adds, from the outside in.
+    :param optional: True if the value may be `None`.
+    """
+
+    core: Any
+    tags: tuple[Any, ...] = ()
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Unwrapped:
     """
-    An annotation without its wrappings.
+    What the values of an annotation are.
 
     :param type: A class; or `Any` if every value is permitted.
     :param tags: What `Annotated` adds, from the outside in.
     :param arguments: Types that the class was subscripted with: of the elements of a list.
+    :param labels: The strings of a `Literal`; empty for other types.
+    :param extends: For an enumeration that may get more labels (`State | str`), the enumeration; the type is then `str`.
     """
 
     type: Any
     tags: tuple[Any, ...] = ()
     arguments: tuple[Any, ...] = ()
+    labels: tuple[str, ...] = ()
+    extends: type[enum.Enum] | None = None
+
+
+def peel(annotation: Any) -> Peeled:
+    """:returns: The annotation without what is around it."""
+    tags: list[Any] = []
+    optional = False
+    while (inner := _peel_once(annotation)) is not None:
+        annotation, has_none = inner.core, inner.optional
+        tags.extend(inner.tags)
+        optional = optional or has_none
+    return Peeled(annotation, tuple(tags), optional)
+
+
+def _peel_once(annotation: Any) -> Peeled | None:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return Peeled(annotation.__origin__, annotation.__metadata__)
+    if origin in {typing.Union, types.UnionType}:
+        others = tuple(argument for argument in arguments if argument is not types.NoneType)
+        return Peeled(typing.Union[others], (), optional=True) if len(others) < len(arguments) else None  # noqa: UP007 - built at run time
+    if origin is typing.Literal and None in arguments:
+        present = tuple(argument for argument in arguments if argument is not None)
+        return Peeled(typing.Literal[present], (), optional=True) if present else None
+    if isinstance(annotation, typing.NewType):
+        return None if domain_declaration(annotation) is not None else Peeled(annotation.__supertype__)
+    if type(annotation).__name__ == "TypeAliasType":
+        return Peeled(annotation.__value__)
+    return None
+
+
+def domain_base(new_type: typing.NewType) -> Any:
+    """:returns: Annotation of the values of a domain: what it declares, else what it derives from."""
+    declaration = domain_declaration(new_type)
+    return new_type.__supertype__ if declaration is None or declaration.base is None else declaration.base
+
+
+def literal_labels(core: Any) -> tuple[str, ...]:
+    """:returns: The labels of a `Literal` of strings; empty for all other types."""
+    arguments = typing.get_args(core)
+    is_text = typing.get_origin(core) is typing.Literal and all(isinstance(argument, str) for argument in arguments)
+    return arguments if is_text else ()
+
+
+def extended_enum(core: Any) -> type[enum.Enum] | None:
+    """:returns: The enumeration of `State | str`, which may get more labels; `None` for all other types."""
+    members = typing.get_args(core) if typing.get_origin(core) in {typing.Union, types.UnionType} else ()
+    if len(members) != 2 or str not in members:
+        return None
+    return next((member for member in members if isinstance(member, type) and issubclass(member, enum.Enum)), None)
 
 
 def unwrap(annotation: Any) -> Unwrapped:
     """:returns: What remains of an annotation without `Annotated`, `X | None`, `Literal` and `NewType`."""
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is typing.Annotated:
-        inner = unwrap(arguments[0])
-        return Unwrapped(inner.type, (*arguments[1:], *inner.tags), inner.arguments)
-    if origin in (typing.Union, types.UnionType):
-        present = [argument for argument in arguments if argument is not types.NoneType]
-        return unwrap(present[0]) if len(present) == 1 else Unwrapped(Any)
+    peeled = peel(annotation)
+    return dataclasses.replace(inner := _unwrap_core(peeled.core), tags=(*peeled.tags, *inner.tags))
+
+
+def _unwrap_core(core: Any) -> Unwrapped:
+    origin, arguments = typing.get_origin(core), typing.get_args(core)
+    if isinstance(core, typing.NewType):
+        return unwrap(domain_base(core))
+    if labels := literal_labels(core):
+        return Unwrapped(str, labels=labels)
+    if (extended := extended_enum(core)) is not None:
+        return Unwrapped(str, extends=extended)
     if origin is typing.Literal:
-        kinds: set[Any] = {type(argument) for argument in arguments if argument is not None}
+        kinds: set[Any] = {type(argument) for argument in arguments}
         return Unwrapped(kinds.pop()) if len(kinds) == 1 else Unwrapped(Any)
-    if isinstance(annotation, typing.NewType):
-        return unwrap(annotation.__supertype__)
-    if type(annotation).__name__ == "TypeAliasType":
-        return unwrap(annotation.__value__)
+    if origin in {typing.Union, types.UnionType}:
+        return Unwrapped(Any)
     if origin is not None:
         return Unwrapped(origin, (), arguments)
-    return Unwrapped(annotation if isinstance(annotation, type) and annotation is not object else Any)
+    return Unwrapped(core if isinstance(core, type) and core is not object else Any)
 
 
 def member_label(member: enum.Enum) -> str:
