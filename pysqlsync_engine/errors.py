@@ -79,6 +79,10 @@ class HazardError(EngineError):
         self.steps = tuple(steps)
 
 
+class PlanError(EngineError):
+    """A text is no plan, or is not as it was written."""
+
+
 class StalePlanError(EngineError):
     """The live schema has changed since the plan was made; nothing was executed."""
 

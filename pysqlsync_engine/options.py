@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from types import ModuleType
 
 
@@ -63,6 +64,10 @@ class Hazard(enum.Enum):
         return self in {Hazard.DELETES_DATA, Hazard.DROPS_OBJECT, Hazard.NARROWS_TYPE}
 
 
+DROP_KINDS = frozenset({"table", "column", "type", "member", "namespace"})
+"""What a policy may permit to drop by name."""
+
+
 @dataclass(frozen=True, slots=True)
 class GeneratorOptions:
     """
@@ -93,9 +98,21 @@ class SyncPolicy:
     :param keep: Patterns (`*`, `?`, `[...]`) of qualified names of tables and types that no class describes and that
         are left alone: `("public.legacy_*",)`. Undeclared objects that match no pattern are planned to be dropped,
         and refused unless `allow` permits it.
+    :param allow_drop: Patterns of qualified names of what may be dropped, by kind: `{"table": ("public.old_*",), "column":
+        ("public.users.legacy_*",)}`. Kinds are `table`, `column`, `type`, `member` (of a composite type) and `namespace`.
     :param lock_timeout_s: Seconds to wait for each lock before giving up, so that other sessions do not queue up.
     """
 
     allow: Set[Hazard] = frozenset()
     keep: tuple[str, ...] = ()
     lock_timeout_s: float = 5.0
+    allow_drop: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+
+    def __post_init__(self) -> None:
+        unknown = ", ".join(sorted(set(self.allow_drop) - DROP_KINDS))
+        if unknown:
+            raise ValueError(f"allow_drop: unknown kind {unknown}; known: {', '.join(sorted(DROP_KINDS))}")
+
+    def permits_drop(self, kind: str, name: str) -> bool:
+        """:returns: True if an object of that kind and qualified name may be dropped, whatever hazards are permitted."""
+        return any(fnmatchcase(name, pattern) for pattern in self.allow_drop.get(kind, ()))

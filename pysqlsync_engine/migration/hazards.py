@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from pysqlsync_engine.migration.conversion import convert
 from pysqlsync_engine.migration.operations import (
@@ -24,9 +25,55 @@ from pysqlsync_engine.migration.operations import (
     Operation,
     SetOptions,
     TableChange,
+    touches,
 )
 from pysqlsync_engine.model.object_types import Column
 from pysqlsync_engine.options import Hazard
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """
+    Something that an operation drops.
+
+    :param kind: `table`, `column`, `type`, `member` or `namespace`; see `SyncPolicy.allow_drop`.
+    :param name: As a person writes it: `public.users.email`.
+    :param hazard: That comes of it.
+    """
+
+    kind: str
+    name: str
+    hazard: Hazard
+
+
+def drops(operation: Operation) -> tuple[Drop, ...]:
+    """:returns: What an operation drops that cannot be had back; nothing for what it drops and makes anew."""
+    match operation:
+        case DropTable(table=table):
+            return (Drop("table", table.name.display, Hazard.DELETES_DATA),)
+        case DropEnum() | DropStruct() | DropDomain():
+            return tuple(Drop("type", name.display, Hazard.DROPS_OBJECT) for name in touches(operation))
+        case DropNamespace(name=name):
+            return (Drop("namespace", name.name, Hazard.DROPS_OBJECT),)
+        case AlterTable():
+            return tuple(_dropped_columns(operation))
+        case AlterStruct(source=source, target=target):
+            kept = {member.name for member in target.members}
+            gone = [member.name.name for member in source.members if member.name not in kept]
+            return tuple(Drop("member", f"{target.name.display}.{name}", Hazard.DELETES_DATA) for name in gone)
+        case _:
+            return ()
+
+
+def _dropped_columns(operation: AlterTable) -> Iterator[Drop]:
+    kept = {column.name for column in operation.target.columns}
+    for change in operation.changes:
+        if isinstance(change, DropColumn):
+            name = f"{operation.target.name.display}.{change.column.name.name}"
+            if change.column.generated is None:
+                yield Drop("column", name, Hazard.DELETES_DATA)
+            elif not operation.detaching and change.column.name not in kept:
+                yield Drop("column", name, Hazard.DROPS_OBJECT)
 
 
 def hazards_of(operation: Operation) -> frozenset[Hazard]:

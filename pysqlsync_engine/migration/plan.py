@@ -10,9 +10,11 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Protocol
 
 from pysqlsync_engine.errors import HazardError
+from pysqlsync_engine.migration.hazards import drops
 from pysqlsync_engine.migration.operations import (
     AddForeignKey,
     CreateTable,
+    DropDomain,
     DropEnum,
     DropStruct,
     DropTable,
@@ -115,6 +117,22 @@ class Plan:
             )
         return self
 
+    def to_json(self) -> str:
+        """:returns: The whole plan as a JSON document, which another process can apply."""
+        from pysqlsync_engine.migration.plan_json import write_plan
+
+        return write_plan(self)
+
+    @staticmethod
+    def from_json(text: str) -> Plan:
+        """
+        :param text: What `to_json` returned; the dialect of the plan must have been loaded, see `get_dialect`.
+        :raises PlanError: if it is anything else, or was changed.
+        """
+        from pysqlsync_engine.migration.plan_json import read_plan
+
+        return read_plan(text)
+
     def __str__(self) -> str:
         warned = [f"-- warning: {one_line(warning)}" for warning in self.warnings]
         if self.is_empty:
@@ -170,7 +188,16 @@ def _without_idle_hazards(step: Step, created: frozenset[QualifiedId]) -> Step:
 
 
 def _unpermitted(step: Step, policy: SyncPolicy) -> frozenset[Hazard]:
-    return frozenset(hazard for hazard in step.hazards if hazard.is_destructive) - policy.allow
+    """:returns: Destructive hazards of a step that the policy permits neither as such nor by the names of what is dropped."""
+    refused = frozenset(hazard for hazard in step.hazards if hazard.is_destructive) - policy.allow
+    dropped = drops(step.operation)
+    by_name = {
+        hazard
+        for hazard in refused
+        if (causes := [drop for drop in dropped if drop.hazard is hazard])
+        and all(policy.permits_drop(drop.kind, drop.name) for drop in causes)
+    }
+    return refused - by_name
 
 
 def _refusal(step: Step, policy: SyncPolicy) -> str:
@@ -178,7 +205,11 @@ def _refusal(step: Step, policy: SyncPolicy) -> str:
     missing = _unpermitted(step, policy)
     switch = ", ".join(f"Hazard.{hazard.name}" for hazard in Hazard if hazard in missing)
     text = f"{one_line(step.summary)}: {_listed(missing)}; permit with SyncPolicy(allow={{{switch}}})"
-    if isinstance(step.operation, DropTable | DropEnum | DropStruct):
+    named = [drop for drop in drops(step.operation) if drop.hazard in missing]
+    if named and missing == frozenset(drop.hazard for drop in named):
+        kinds = {kind: tuple(glob.escape(d.name) for d in named if d.kind == kind) for kind in {d.kind for d in named}}
+        text += f" or SyncPolicy(allow_drop={dict(sorted(kinds.items()))!r})"
+    if isinstance(step.operation, DropTable | DropEnum | DropStruct | DropDomain):
         patterns = ", ".join(repr(glob.escape(name.display)) for name in touches(step.operation))
         text += f", or leave it alone with SyncPolicy(keep=({patterns},))"
     return text
