@@ -6,6 +6,7 @@ from pysqlsync_engine.data.sources import Batches, Fields, RecordSource, Window
 from pysqlsync_engine.engine import Engine, Generator
 from pysqlsync_engine.explorer import Explorer
 from pysqlsync_engine.formation.inspection import class_fields, entities
+from pysqlsync_engine.formation.json_schema import classes_from_schema
 from pysqlsync_engine.migration.apply import ApplyReport
 from pysqlsync_engine.migration.operations import touches
 from pysqlsync_engine.migration.plan import Plan, Step
@@ -34,6 +35,7 @@ __all__ = [
     "SyncPolicy",
     "Window",
     "class_fields",
+    "classes_from_schema",
     "entities",
     "touches",
 ]
