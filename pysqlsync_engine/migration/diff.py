@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pysqlsync_engine.capabilities import Capabilities
-from pysqlsync_engine.migration.catalogs import tables_of
+from pysqlsync_engine.migration.catalogs import enums_of, tables_of
 from pysqlsync_engine.migration.diff_table import TablePair, detachment, diff_table
 from pysqlsync_engine.migration.diff_types import diff_domains, diff_enums, diff_structs, replaced_domains
 from pysqlsync_engine.migration.operations import (
@@ -29,7 +29,7 @@ from pysqlsync_engine.migration.operations import (
     Operation,
     RenameIndex,
 )
-from pysqlsync_engine.migration.renaming import Renaming, find_renames
+from pysqlsync_engine.migration.renaming import Renaming, find_renames, with_renamed_labels
 from pysqlsync_engine.migration.unsettled import Unsettled, find_unsettled
 from pysqlsync_engine.model.id_types import QualifiedId
 from pysqlsync_engine.model.object_types import Catalog, Constraint, ForeignKeyConstraint, Table
@@ -72,11 +72,13 @@ def compare(
     renaming = find_renames(source, target, keep)
     before = renaming.catalog
     enums = tuple(diff_enums(before, target))
-    pairs = tuple(_pairs(renaming, target))
+    alterations = [enum for enum in enums if isinstance(enum, AlterEnum)]
+    before = with_renamed_labels(before, alterations)
+    pairs = tuple(_pairs(before, renaming, target))
     unsettled = find_unsettled(
         [(pair.source, pair.target) for pair in pairs],
         target.tables(),
-        [enum for enum in enums if isinstance(enum, AlterEnum)],
+        alterations,
         replaced_domains(before, target),
         capabilities,
     )
@@ -91,11 +93,20 @@ def compare(
         *_dropped(renaming, target),
         *(operation for pair in pairs for operation in _altered(pair, unsettled, capabilities)),
     )
-    return Difference(operations, renaming.warnings)
+    return Difference(operations, (*renaming.warnings, *_stale_labels(before, target)))
 
 
-def _pairs(renaming: Renaming, target: Catalog) -> Iterator[TablePair]:
-    before = tables_of(renaming.catalog)
+def _stale_labels(source: Catalog, target: Catalog) -> Iterator[str]:
+    before = enums_of(source)
+    for name, enum in enums_of(target).items():
+        gone = [former for former, _ in enum.label_map if name in before and former not in before[name].labels]
+        yield from (
+            f"enum {name.display}: label {former} is not there any more; remove it from label_map" for former in gone
+        )
+
+
+def _pairs(source: Catalog, renaming: Renaming, target: Catalog) -> Iterator[TablePair]:
+    before = tables_of(source)
     for table in target.tables():
         if table.name in before:
             yield TablePair(renaming.originals[table.name], before[table.name], table)

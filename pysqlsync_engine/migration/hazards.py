@@ -142,7 +142,8 @@ def _new_column_hazards(column: Column) -> Iterator[Hazard]:
 
 
 def _enum_hazards(operation: AlterEnum) -> Iterator[Hazard]:
-    if set(operation.source.labels) - set(operation.target.labels):
+    replaced = {former for former, _ in operation.replaced_labels}
+    if set(operation.renamed_source.labels) - set(operation.target.labels) - replaced:
         yield from (Hazard.NARROWS_TYPE, Hazard.MAY_FAIL_ON_DATA)
 
 

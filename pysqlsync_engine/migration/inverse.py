@@ -67,7 +67,10 @@ def _inverse_alteration(operation: AlterTable | AlterStruct | AlterEnum) -> Oper
         case AlterStruct(source=source, target=target):
             return AlterStruct(target, source)
         case AlterEnum(source=source, target=target):
-            return AlterEnum(target, source) if source.labels == target.labels else None
+            if operation.renamed_source.labels != target.labels:
+                return None
+            back = tuple((label, former) for former, label in operation.renamed_labels)
+            return AlterEnum(target, replace(source, label_map=back))
 
 
 def _inverse_creation(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId, quote_ansi
+from pysqlsync_engine.model.literals import quote_literal
 from pysqlsync_engine.model.object_types import (
     CheckConstraint,
     Column,
@@ -65,6 +66,25 @@ def rename_in(expression: str, names: Mapping[LocalId, LocalId]) -> str:
 
 def _bare_or(name: str, quoted: str) -> str:
     return name if re.fullmatch(r"[a-z_][a-z0-9_]*", name) else quoted
+
+
+def rename_labels_in(expression: str, name: QualifiedId, labels: Mapping[str, str]) -> str:
+    """:returns: The expression with labels of an enumeration type by their new names, where they are cast to the type."""
+    for former, label in labels.items():
+        spelled = "|".join(re.escape(each) for each in spellings(name))
+        literal, renamed = quote_literal(former), quote_literal(label)
+        expression = re.sub(
+            rf'{re.escape(literal)}(?=::(?:{spelled})(?![\w."]))', lambda _, text=renamed: text, expression
+        )
+    return expression
+
+
+def spellings(name: QualifiedId) -> Iterator[str]:
+    """:returns: How a server may print the name of a type, the longest first."""
+    quoted = (name.name, quote_ansi(name.name))
+    if name.namespace is not None:
+        yield from (f"{space}.{each}" for space in (quote_ansi(name.namespace), name.namespace) for each in quoted)
+    yield from quoted
 
 
 def constraint_columns(constraint: Constraint) -> frozenset[LocalId]:

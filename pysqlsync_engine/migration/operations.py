@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
@@ -73,10 +73,39 @@ class AlterEnum:
     @property
     def replaces_labels(self) -> bool:
         """True if labels are removed or moved, or are added and in use at once: more than can be done in place."""
-        if self.source.labels == self.target.labels:
+        present = self.renamed_source.labels
+        if present == self.target.labels:
             return False
-        remaining = tuple(label for label in self.target.labels if label in self.source.labels)
-        return remaining != self.source.labels or self.added_in_use
+        remaining = tuple(label for label in self.target.labels if label in present)
+        return remaining != present or self.added_in_use
+
+    @property
+    def renamed_labels(self) -> tuple[tuple[str, str], ...]:
+        """Former and new names of labels that are renamed in place, as the type does not have the new one yet."""
+        renamed: dict[str, str] = {}
+        for former, label in self._moved_labels:
+            if label not in self.source.labels and former not in renamed and label not in renamed.values():
+                renamed[former] = label
+        return tuple(renamed.items())
+
+    @property
+    def replaced_labels(self) -> tuple[tuple[str, str], ...]:
+        """Labels that go, and those that take their place in rows."""
+        renamed = dict(self.renamed_labels)
+        return tuple((former, label) for former, label in self._moved_labels if former not in renamed)
+
+    @property
+    def renamed_source(self) -> EnumType:
+        """The type once its labels are renamed."""
+        renamed = dict(self.renamed_labels)
+        return replace(self.source, labels=tuple(renamed.get(label, label) for label in self.source.labels))
+
+    @property
+    def _moved_labels(self) -> tuple[tuple[str, str], ...]:
+        before, after = self.source.labels, self.target.labels
+        return tuple(
+            pair for pair in self.target.label_map if pair[0] in before and pair[0] not in after and pair[1] in after
+        )
 
 
 @dataclass(frozen=True, slots=True)

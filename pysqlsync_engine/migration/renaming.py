@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TypeVar
 
 from pysqlsync_engine.migration.catalogs import enums_of, scoped, tables_of
-from pysqlsync_engine.migration.mentions import rename_in
-from pysqlsync_engine.migration.operations import AlterTable, Operation, RenameColumn, RenameTable, RenameType
+from pysqlsync_engine.migration.mentions import rename_in, rename_labels_in, spellings
+from pysqlsync_engine.migration.operations import (
+    AlterEnum,
+    AlterTable,
+    Operation,
+    RenameColumn,
+    RenameTable,
+    RenameType,
+)
 from pysqlsync_engine.model.data_types import SqlArray, SqlNamed, SqlType
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId, quote_ansi
 from pysqlsync_engine.model.object_types import (
@@ -30,7 +37,7 @@ from pysqlsync_engine.model.object_types import (
 )
 
 NameT = TypeVar("NameT", LocalId, QualifiedId)
-_COMMON = frozenset(field.name for field in fields(Table))
+_COMMON = frozenset(each.name for each in fields(Table))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +64,16 @@ class _Names:
     tables: Mapping[QualifiedId, QualifiedId]
     types: Mapping[QualifiedId, QualifiedId]
     columns: Mapping[QualifiedId, Mapping[LocalId, LocalId]]
+    labels: Mapping[QualifiedId, Mapping[str, str]] = field(default_factory=dict[QualifiedId, Mapping[str, str]])
 
     def expression(self, text: str, columns: Mapping[LocalId, LocalId]) -> str:
         """:returns: An expression with new names of columns, and of types in casts."""
         renamed = rename_in(text, columns)
         for before, after in self.types.items():
-            spellings = "|".join(re.escape(each) for each in _spellings(before))
-            renamed = re.sub(rf'::(?:{spellings})(?![\w."])', f"::{_spelling(after, renamed, before)}", renamed)
+            spelled = "|".join(re.escape(each) for each in spellings(before))
+            renamed = re.sub(rf'::(?:{spelled})(?![\w."])', f"::{_spelling(after, renamed, before)}", renamed)
+        for name, labels in self.labels.items():
+            renamed = rename_labels_in(renamed, name, labels)
         return renamed
 
     def data_type(self, data_type: SqlType) -> SqlType:
@@ -103,6 +113,15 @@ def find_renames(source: Catalog, target: Catalog, keep: Sequence[str]) -> Renam
     catalog = _renamed_catalog(remaining, names)
     originals = {tables.get(name, name): table for name, table in tables_of(remaining).items()}
     return Renaming(catalog, originals, tuple(_operations(remaining, names)), tuple(warnings))
+
+
+def with_renamed_labels(catalog: Catalog, enums: Iterable[AlterEnum]) -> Catalog:
+    """:returns: The catalog with new names of labels in all expressions; the enumerations themselves are as they were."""
+    labels = {enum.target.name: dict(enum.renamed_labels) for enum in enums if enum.renamed_labels}
+    if not labels:
+        return catalog
+    names = _Names({}, {}, {}, labels)
+    return Catalog(tuple(_renamed_namespace(namespace, names) for namespace in catalog.namespaces))
 
 
 def _display(name: QualifiedId) -> str:
@@ -217,10 +236,10 @@ def _renamed_domain(domain: DomainType, names: _Names) -> DomainType:
 
 def _renamed_table(table: Table, names: _Names) -> Table:
     columns = names.columns.get(table.name, {})
-    extra = {
-        field.name: rename_in(value, columns)
-        for field in fields(table)
-        if field.name not in _COMMON and isinstance(value := getattr(table, field.name), str)
+    options = {
+        extra.name: rename_in(value, columns)
+        for extra in fields(table)
+        if extra.name not in _COMMON and isinstance(value := getattr(table, extra.name), str)
     }
     key = table.primary_key
     renamed = replace(
@@ -231,7 +250,7 @@ def _renamed_table(table: Table, names: _Names) -> Table:
         constraints=tuple(_renamed_constraint(constraint, names, columns) for constraint in table.constraints),
         indexes=tuple(_renamed_index(index, names, columns) for index in table.indexes),
     )
-    return replace(renamed, **extra)
+    return replace(renamed, **options)
 
 
 def _local(columns: Iterable[LocalId], names: Mapping[LocalId, LocalId]) -> tuple[LocalId, ...]:
@@ -285,14 +304,6 @@ def _renamed_index(index: Index, names: _Names, columns: Mapping[LocalId, LocalI
         include=_local(index.include, columns),
         predicate=None if predicate is None else names.expression(predicate, columns),
     )
-
-
-def _spellings(name: QualifiedId) -> Iterator[str]:
-    """:returns: How a server may print the name of a type, the longest first."""
-    quoted = (name.name, quote_ansi(name.name))
-    if name.namespace is not None:
-        yield from (f"{space}.{each}" for space in (quote_ansi(name.namespace), name.namespace) for each in quoted)
-    yield from quoted
 
 
 def _spelling(name: QualifiedId, text: str, former: QualifiedId) -> str:

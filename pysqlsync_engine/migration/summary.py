@@ -137,9 +137,12 @@ def _alteration(operation: AlterEnum | AlterStruct | AlterDomain | AlterTable, w
 
 
 def _enum_changes(operation: AlterEnum) -> Iterator[str]:
-    source, target = operation.source, operation.target
+    yield from (f"rename label {former} to {label}" for former, label in operation.renamed_labels)
+    yield from (f"replace label {former} by {label}" for former, label in operation.replaced_labels)
+    source, target = operation.renamed_source, operation.target
+    replaced = {former for former, _ in operation.replaced_labels}
     yield from (f"add label {label}" for label in target.labels if label not in source.labels)
-    yield from (f"remove label {label}" for label in source.labels if label not in target.labels)
+    yield from (f"remove label {label}" for label in source.labels if label not in {*target.labels, *replaced})
     before = [label for label in source.labels if label in target.labels]
     after = [label for label in target.labels if label in source.labels]
     if before != after:
