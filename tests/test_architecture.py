@@ -26,7 +26,7 @@ MAX_TEST_FILE_LINES = 700
 MAX_FUNCTION_LINES = 40
 
 # A session speaks to the server about itself: locks, time-outs, transactions.
-SQL_ROOMS = {"writer.py", "reader.py", "loader.py", "session.py", "scratch.py", "definition.py", "ansi.py"}
+SQL_ROOMS = {"writer.py", "reader.py", "loader.py", "session.py", "scratch.py", "definition.py", "ansi.py", "type_writer.py"}
 # Batches wait for the rows of the caller, not for a server.
 AWAITING_ROOMS = {"engine.py", "connection.py", "explorer.py", "apply.py"} | {
     "loading.py",

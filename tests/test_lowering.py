@@ -33,9 +33,10 @@ from strong_typing.auxiliary import (
 from pysqlsync_engine.capabilities import ServerVersion
 from pysqlsync_engine.dialect.postgresql.capabilities import OFFLINE, capabilities_of, parse_version, quoted_words
 from pysqlsync_engine.dialect.postgresql.expressions import canonical_default, strip_parentheses
+from pysqlsync_engine.dialect.postgresql.lowering import lower
 from pysqlsync_engine.dialect.postgresql.reader import PostgreSQLReader
 from pysqlsync_engine.dialect.postgresql.session import connect
-from pysqlsync_engine.dialect.postgresql.types import MAX_CHARACTERS, lower, parse_type
+from pysqlsync_engine.dialect.postgresql.types import MAX_CHARACTERS, parse_type
 from pysqlsync_engine.dialect.postgresql.writer import PostgreSQLWriter
 from pysqlsync_engine.discovery.assemble import assemble
 from pysqlsync_engine.errors import UnsupportedError

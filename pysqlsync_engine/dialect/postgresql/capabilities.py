@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from pysqlsync_engine.capabilities import Capabilities, ServerVersion
 from pysqlsync_engine.errors import UnsupportedError
 from pysqlsync_engine.options import ArrayMode, EnumMode, StructMode
@@ -72,6 +74,35 @@ def quoted_words(version: ServerVersion) -> frozenset[str]:
     """:returns: Key words that a server of this version quotes where it prints them as names of columns."""
     added = (words for major, words in _QUOTED_WORDS_SINCE.items() if version.major >= major)
     return frozenset(" ".join((_QUOTED_WORDS, *added)).split())
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """
+    What only some versions have; each attribute is true from the version on that its release notes name.
+
+    :param nulls_not_distinct: NULL can count as equal to NULL in unique keys, and a foreign key can reset some of its
+        columns only (15).
+    :param any_scale: Scales of numbers can be negative, or larger than the precision (15).
+    :param set_expression: The expression of a generated column can be replaced (17).
+    :param virtual_columns: Columns can be computed when they are read, constraints can be declared and not enforced,
+        and keys can be about periods (18).
+    """
+
+    nulls_not_distinct: bool
+    any_scale: bool
+    set_expression: bool
+    virtual_columns: bool
+
+
+def features_of(version: ServerVersion) -> Features:
+    """:returns: What a server of this version has."""
+    return Features(
+        nulls_not_distinct=version.major >= 15,
+        any_scale=version.major >= 15,
+        set_expression=version.major >= 17,
+        virtual_columns=version.major >= 18,
+    )
 
 
 OFFLINE = capabilities_of(ServerVersion(PRODUCT, OLDEST_MAJOR))

@@ -9,20 +9,45 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from pysqlsync_engine.model.data_types import SqlBoolean, SqlCharacter, SqlDecimal, SqlFloat, SqlInteger, SqlType
+from pysqlsync_engine.model.data_types import (
+    SqlArray,
+    SqlBinary,
+    SqlBoolean,
+    SqlCharacter,
+    SqlDate,
+    SqlDecimal,
+    SqlFloat,
+    SqlInteger,
+    SqlInterval,
+    SqlJson,
+    SqlNetworkAddress,
+    SqlTime,
+    SqlTimestamp,
+    SqlType,
+    SqlUuid,
+)
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId, quote_ansi
 from pysqlsync_engine.model.literals import quote_literal
 
 _SAFE_NAME = re.compile(r"[a-z_][a-z0-9_]*")
 _NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 _CONSTANT = re.compile(rf"(?P<number>{_NUMBER})|'(?P<text>(?:[^']|'')*)'(?:::(?P<cast>[a-z ]+))?", re.DOTALL)
-_NULL = re.compile(r"NULL(?:::[a-z ]+)?", re.IGNORECASE)
+_NULL = re.compile(r"NULL", re.IGNORECASE)
 _TOKEN = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|[()]", re.DOTALL)
 
+_CASTS: Mapping[type[SqlType], str] = {
+    SqlBoolean: "boolean",
+    SqlDecimal: "numeric",
+    SqlDate: "date",
+    SqlInterval: "interval",
+    SqlUuid: "uuid",
+    SqlBinary: "bytea",
+    SqlNetworkAddress: "inet",
+}
 _EXACT_CASTS = frozenset({None, "smallint", "integer", "bigint", "numeric"})
 _INTEGER = re.compile(r"[-+]?\d{1,40}")
 _MAX_EXPONENT = 1000
@@ -68,6 +93,33 @@ def print_qualified(name: QualifiedId, quoted_words: frozenset[str]) -> str:
     return ".".join(print_name(part, quoted_words) for part in parts)
 
 
+def print_collation(name: str, quoted_words: frozenset[str]) -> str | None:
+    """
+    :param name: As the server prints it (`"C"`, `public.german`), or as people write it: `C`, `en_US.utf8`.
+    :returns: The collation as the server prints it; `None` for the default one.
+    """
+    if '"' not in name:
+        parts = name.split(".")
+        plain = len(parts) == 2 and all(print_name(part, quoted_words) == part for part in parts)
+        name = name if plain else print_name(name, quoted_words)
+    name = name.removeprefix("pg_catalog.")
+    return None if name in {'"default"', "default"} else name
+
+
+def print_option(option: str, quoted_words: frozenset[str]) -> str:
+    """
+    :param option: As the catalog holds it, `fillfactor=70`, or as the server prints it, `fillfactor='70'`.
+    :returns: The option as the server prints it.
+    """
+    key, equals, value = (part.strip() for part in option.partition("="))
+    if not equals:
+        return f"{print_name(key, quoted_words)}='true'"
+    if len(value) > 1 and value[0] == value[-1] == "'":
+        value = value[1:-1].replace("''", "'")
+    key = key if key.startswith('"') else print_name(key, quoted_words)
+    return f"{key}={value if print_name(value, quoted_words) == value else quote_literal(value)}"
+
+
 def strip_parentheses(expression: str) -> str:
     """:returns: The expression without the parentheses around the whole of it."""
     text = expression.strip()
@@ -95,7 +147,8 @@ def canonical_default(expression: str, data_type: SqlType) -> str | None:
     are in lower case. An expression that is no such constant stays as it is.
 
     :param data_type: Of the column, as the server has it.
-    :returns: The default; `None` for NULL, which is what a column without a default has.
+    :returns: The default; `None` for a bare NULL, which the server does not keep. It keeps one that it had to cast to the
+        length of a type: `NULL::character varying`.
     """
     constant = parse_constant(expression)
     if _NULL.fullmatch(strip_parentheses(expression)):
@@ -111,6 +164,9 @@ def canonical_default(expression: str, data_type: SqlType) -> str | None:
             return _float(constant, data_type) or expression
         case SqlCharacter() if constant is not None and constant.quoted:
             return _string(constant, data_type) or expression
+        case _ if constant is not None and constant.quoted and constant.cast is None:
+            cast = constant_cast(data_type)
+            return expression if cast is None else f"{quote_literal(constant.text)}::{cast}"
         case _:
             return expression
 
@@ -146,6 +202,27 @@ def _string(constant: Constant, data_type: SqlCharacter) -> str | None:
     return f"{quote_literal(constant.text)}::{cast}"
 
 
+def constant_cast(data_type: SqlType) -> str | None:
+    """:returns: What the server casts a constant of that type to; `None` where that cannot be told."""
+    match data_type:
+        case SqlCharacter():
+            return character_cast(data_type)
+        case SqlArray(element=element):
+            cast = constant_cast(element)
+            return None if cast is None else f"{cast}[]"
+        case SqlTimestamp() | SqlTime():
+            kind = "timestamp" if isinstance(data_type, SqlTimestamp) else "time"
+            return f"{kind} {'with' if data_type.with_time_zone else 'without'} time zone"
+        case SqlJson():
+            return "jsonb" if data_type.binary else "json"
+        case SqlInteger():
+            return {2: "smallint", 4: "integer"}.get(data_type.width, "bigint")
+        case SqlFloat():
+            return "real" if data_type.width == 4 else "double precision"
+        case _:
+            return _CASTS.get(type(data_type))
+
+
 def character_cast(data_type: SqlCharacter) -> str:
     """:returns: What the server casts a constant of that type to, in which there is no length."""
     if data_type.fixed:
@@ -163,6 +240,12 @@ def label_condition(
         subject, cast = f"({subject})::text", "text"
     values = [f"{quote_literal(label)}::{cast}" for label in labels]
     return f"{subject} = {values[0]}" if len(values) == 1 else f"{subject} = ANY (ARRAY[{', '.join(values)}])"
+
+
+def subset_condition(column: LocalId, labels: Sequence[str], quoted_words: frozenset[str]) -> str:
+    """:returns: The condition that a list of text holds nothing but some labels."""
+    values = ", ".join(f"{quote_literal(label)}::text" for label in labels)
+    return f"{print_name(column.name, quoted_words)} <@ ARRAY[{values}]"
 
 
 def size_condition(function: str, column: LocalId, limit: int, quoted_words: frozenset[str], *, exact: bool) -> str:

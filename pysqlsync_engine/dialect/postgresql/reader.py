@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from pysqlsync_engine.capabilities import Capabilities
-from pysqlsync_engine.dialect.postgresql.expressions import canonical_default, strip_parentheses
+from pysqlsync_engine.dialect.postgresql.capabilities import Features, features_of, quoted_words
+from pysqlsync_engine.dialect.postgresql.records import (
+    ColumnRecord,
+    ConstraintRecord,
+    IndexRecord,
+    RelationRecord,
+    TypeRecord,
+)
+from pysqlsync_engine.dialect.postgresql.rows import make_rows
 from pysqlsync_engine.dialect.postgresql.types import parse_type
-from pysqlsync_engine.discovery.reader import (
-    CatalogRows,
-    ColumnRow,
-    ConstraintRow,
-    LabelRow,
-    MemberRow,
-    NamedRow,
-)
-from pysqlsync_engine.errors import DiscoveryError
-from pysqlsync_engine.model.data_types import SqlArray, SqlNamed, SqlType
-from pysqlsync_engine.model.id_types import LocalId, QualifiedId
-from pysqlsync_engine.model.object_types import (
-    CheckConstraint,
-    Column,
-    Constraint,
-    ForeignKeyConstraint,
-    IdentityMode,
-    PrimaryKeyConstraint,
-    ReferentialAction,
-    StructMember,
-    Table,
-    UniqueConstraint,
-)
-from pysqlsync_engine.session import Row, Session
+from pysqlsync_engine.discovery.reader import CatalogRows
+from pysqlsync_engine.model.data_types import SqlType
+from pysqlsync_engine.model.id_types import QualifiedId
+from pysqlsync_engine.session import Session
 
 # What the server prints depends on these. Nothing may be found by way of the search path, so that every name is printed
 # with its namespace. https://www.postgresql.org/docs/current/functions-info.html
@@ -62,12 +49,45 @@ _SELECTED = f"""CASE WHEN $1::text[] IS NULL
         THEN n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND {_own("pg_namespace", "n")}
         ELSE n.nspname = ANY ($1::text[]) END"""
 
+_TABLES = "c.relkind IN ('r', 'p') AND NOT c.relispartition"
+
+
+def _names(numbers: str, relation: str, *, after: str = "0") -> str:
+    """:returns: Names of the columns of those numbers, in order; `after` says how many are left out at the start."""
+    return (
+        f"(SELECT array_agg(a.attname::text ORDER BY u.place) FROM unnest({numbers}) WITH ORDINALITY u(number, place)"
+        f" JOIN pg_attribute a ON a.attrelid = {relation} AND a.attnum = u.number WHERE u.place > {after})"
+    )
+
+
+def _traits(**conditions: str) -> str:
+    """:returns: The words whose conditions hold."""
+    cases = ", ".join(f"CASE WHEN {test} THEN '{word.replace('_', ' ')}' END" for word, test in conditions.items())
+    return f"array_remove(ARRAY[{cases}]::text[], NULL)"
+
+
+def _collation(actual: str, usual: str) -> str:
+    """:returns: The collation as the server prints it; NULL if it is the one that the type has anyway."""
+    return f"""(SELECT CASE WHEN ln.nspname = 'pg_catalog' THEN '' ELSE quote_ident(ln.nspname) || '.' END || quote_ident(l.collname)
+    FROM pg_collation l JOIN pg_namespace ln ON ln.oid = l.collnamespace WHERE l.oid = {actual} AND {actual} <> {usual})"""
+
+
 # A row without a relation is an empty namespace. Sequences that belong to a column are part of it.
 _RELATIONS = f"""
-SELECT n.nspname, c.relname, c.relkind::text, c.relispartition, c.relpersistence = 'u', i.inhrelid IS NOT NULL,
-    d.description
+SELECT n.nspname, c.relname, c.relkind::text, c.relispartition, c.relpersistence = 'u', d.description,
+    CASE WHEN c.relkind = 'p' THEN pg_get_partkeydef(c.oid) END,
+    {
+    _traits(
+        inheritance="i.inhrelid IS NOT NULL AND NOT c.relispartition",
+        storage_parameters_of_table=f"{_TABLES} AND c.reloptions IS NOT NULL",
+        tablespace_of_table=f"{_TABLES} AND c.reltablespace <> 0",
+        row_security_of_table="c.relrowsecurity",
+    )
+}
 FROM pg_namespace n
-LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND {_own("pg_class", "c")}
+LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND {
+    _own("pg_class", "c")
+}
     AND NOT (c.relkind = 'S' AND EXISTS (
         SELECT FROM pg_depend s
         WHERE s.classid = 'pg_class'::regclass AND s.objid = c.oid AND s.refclassid = 'pg_class'::regclass
@@ -77,114 +97,175 @@ LEFT JOIN (SELECT DISTINCT inhrelid FROM pg_inherits) i ON i.inhrelid = c.oid
 WHERE {_SELECTED}
 """
 
-# Columns of tables, and members of composite types. A type that the catalog defines is told by its identity rather than
-# by its text, also as the element of an array.
+# A type that the catalog defines is told by its identity rather than by its text, also as the element of an array.
+_NAMED_TYPE = f"""
+LEFT JOIN pg_type e ON e.oid = y.typelem AND e.typarray = y.oid
+LEFT JOIN pg_type t ON t.oid = COALESCE(e.oid, y.oid)
+    AND (t.typtype IN ('e', 'd')
+        OR t.typtype = 'c' AND EXISTS (SELECT FROM pg_class k WHERE k.oid = t.typrelid AND k.relkind = 'c'))
+    AND {_own("pg_type", "t")} AND t.typnamespace <> 'information_schema'::regnamespace
+LEFT JOIN pg_namespace tn ON tn.oid = t.typnamespace
+"""
+
+# Defaults that take the next value of a sequence, and nothing else, with the column to which the sequence belongs.
+_COUNTERS = """
+SELECT p.objid AS default_id, s.relname, sn.nspname, o.refobjid AS owner, o.refobjsubid AS owner_column,
+    'nextval(''' || replace(s.oid::regclass::text, '''', '''''') || '''::regclass)' AS expression
+FROM pg_depend p
+JOIN pg_class s ON s.oid = p.refobjid AND s.relkind = 'S'
+JOIN pg_namespace sn ON sn.oid = s.relnamespace
+LEFT JOIN pg_depend o ON o.classid = 'pg_class'::regclass AND o.objid = s.oid
+    AND o.refclassid = 'pg_class'::regclass AND o.refobjsubid > 0 AND o.deptype = 'a'
+WHERE p.classid = 'pg_attrdef'::regclass AND p.refclassid = 'pg_class'::regclass AND p.deptype = 'n'
+"""
+
+# Columns of tables, and members of composite types.
 _COLUMNS = f"""
 SELECT n.nspname, c.relname, c.relkind = 'c', a.attnum, a.attname, format_type(a.atttypid, a.atttypmod),
-    tn.nspname, t.typname, e.oid IS NOT NULL, a.attnotnull, a.attidentity::text, a.attgenerated <> '',
-    pg_get_expr(f.adbin, f.adrelid), d.description, a.attcollation <> y.typcollation
+    tn.nspname, t.typname, e.oid IS NOT NULL, a.attnotnull, a.attidentity::text, a.attgenerated::text,
+    pg_get_expr(f.adbin, f.adrelid), d.description, {_collation("a.attcollation", "y.typcollation")},
+    q.nspname, q.relname, q.owner = a.attrelid AND q.owner_column = a.attnum
 FROM pg_attribute a
 JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'c') AND NOT c.relispartition
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_type y ON y.oid = a.atttypid
-LEFT JOIN pg_type e ON e.oid = y.typelem AND e.typarray = y.oid
-LEFT JOIN pg_type t ON t.oid = COALESCE(e.oid, y.oid)
-    AND (t.typtype = 'e' OR t.typtype = 'c' AND EXISTS (SELECT FROM pg_class k WHERE k.oid = t.typrelid AND k.relkind = 'c'))
-    AND {_own("pg_type", "t")}
-LEFT JOIN pg_namespace tn ON tn.oid = t.typnamespace
+{_NAMED_TYPE}
 LEFT JOIN pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
+LEFT JOIN ({_COUNTERS}) q ON q.default_id = f.oid AND q.expression = pg_get_expr(f.adbin, f.adrelid)
 LEFT JOIN pg_description d ON d.classoid = 'pg_class'::regclass AND d.objoid = a.attrelid AND d.objsubid = a.attnum
 WHERE a.attnum > 0 AND NOT a.attisdropped AND {_SELECTED}
 """
 
-# A foreign key to a partitioned table has a child for each partition. Attributes that not every version has are looked
-# up by name in the row as a document.
-_CONSTRAINTS = f"""
-SELECT n.nspname, c.relname, o.conname, o.contype::text, k.names, pg_get_expr(o.conbin, o.conrelid),
-    rn.nspname, r.relname, rk.names, o.confdeltype::text, o.confupdtype::text,
-    array_remove(ARRAY[
-        CASE WHEN o.condeferrable THEN 'deferrable' END,
-        CASE WHEN NOT o.convalidated THEN 'unvalidated' END,
-        CASE WHEN o.contype = 'c' AND o.connoinherit THEN 'uninherited' END,
-        CASE WHEN o.contype = 'f' AND o.confmatchtype <> 's' THEN 'full-match' END,
-        CASE WHEN j.tail->>'conenforced' = 'false' THEN 'unenforced' END,
-        CASE WHEN j.tail->>'conperiod' = 'true' THEN 'temporal' END,
-        CASE WHEN j.tail->>'confdelsetcols' IS NOT NULL THEN 'column-wise' END,
-        CASE WHEN o.contype IN ('p', 'u') AND i.indnatts <> i.indnkeyatts THEN 'covering' END,
-        CASE WHEN o.contype = 'u' AND to_jsonb(i)->>'indnullsnotdistinct' = 'true' THEN 'nulls-not-distinct' END
-    ], NULL)
+
+def _constraints(features: Features) -> str:
+    """
+    :returns: Constraints of tables and of domains. A foreign key to a partitioned table has a child for each partition.
+    """
+    period = "o.conperiod" if features.virtual_columns else "false"
+    enforced = "o.conenforced" if features.virtual_columns else "true"
+    columnwise = "o.confdelsetcols IS NOT NULL" if features.nulls_not_distinct else "false"
+    traits = _traits(
+        temporal=period,
+        column_wise=columnwise,
+        storage_parameters_of="o.contype IN ('p', 'u', 'x') AND x.reloptions IS NOT NULL",
+        tablespace_of="o.contype IN ('p', 'u', 'x') AND x.reltablespace <> 0",
+        unvalidated_not_null="o.contype = 'n'",
+        comment_on="d.objoid IS NOT NULL",
+    )
+    return f"""
+SELECT n.nspname, COALESCE(c.relname, t.typname), o.conrelid <> 0, o.conname, o.contype::text,
+    {_names("o.conkey", "o.conrelid")}, pg_get_expr(o.conbin, o.conrelid),
+    CASE WHEN o.contype = 'x' THEN pg_get_constraintdef(o.oid) END,
+    rn.nspname, r.relname, CASE WHEN o.contype = 'f' THEN {_names("o.confkey", "o.confrelid")} END,
+    o.confdeltype::text, o.confupdtype::text, o.confmatchtype = 'f', o.condeferrable, o.condeferred,
+    o.convalidated OR NOT {enforced}, {enforced}, o.connoinherit,
+    CASE WHEN i.indnatts > i.indnkeyatts AND o.contype IN ('p', 'u')
+        THEN {_names("i.indkey::int2[]", "o.conrelid", after="i.indnkeyatts")} END,
+    {"i.indnullsnotdistinct" if features.nulls_not_distinct else "false"}, {traits}
 FROM pg_constraint o
-JOIN pg_class c ON c.oid = o.conrelid AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_class c ON c.oid = o.conrelid AND {_TABLES}
+LEFT JOIN pg_type t ON t.oid = o.contypid AND o.contypid <> 0
+JOIN pg_namespace n ON n.oid = COALESCE(c.relnamespace, t.typnamespace)
 LEFT JOIN pg_class r ON r.oid = o.confrelid
 LEFT JOIN pg_namespace rn ON rn.oid = r.relnamespace
 LEFT JOIN pg_index i ON i.indexrelid = o.conindid
-CROSS JOIN LATERAL (SELECT to_jsonb(o) AS tail) j
-CROSS JOIN LATERAL (
-    SELECT array_agg(a.attname::text ORDER BY u.place) AS names
-    FROM unnest(o.conkey) WITH ORDINALITY u(attnum, place)
-    JOIN pg_attribute a ON a.attrelid = o.conrelid AND a.attnum = u.attnum) k
-CROSS JOIN LATERAL (
-    SELECT array_agg(a.attname::text ORDER BY u.place) AS names
-    FROM unnest(o.confkey) WITH ORDINALITY u(attnum, place)
-    JOIN pg_attribute a ON a.attrelid = o.confrelid AND a.attnum = u.attnum) rk
-WHERE o.contype IN ('p', 'u', 'c', 'f', 'x') AND o.conparentid = 0 AND {_SELECTED}
+LEFT JOIN pg_class x ON x.oid = o.conindid
+LEFT JOIN pg_description d ON d.classoid = 'pg_constraint'::regclass AND d.objoid = o.oid
+WHERE (o.contype IN ('p', 'u', 'c', 'f', 'x') OR o.contype = 'n' AND NOT o.convalidated) AND o.conparentid = 0
+    AND {_SELECTED}
 """
+
+
+def _indexes(features: Features) -> str:
+    """:returns: Indexes that no constraint is behind, as the server prints them, from their first key on."""
+    traits = _traits(
+        tablespace_of="x.reltablespace <> 0", cluster_on="i.indisclustered", identity_of="i.indisreplident"
+    )
+    return f"""
+SELECT n.nspname, c.relname, x.relname, m.amname, i.indisunique, i.indisvalid,
+    {"i.indnullsnotdistinct" if features.nulls_not_distinct else "false"},
+    ARRAY(SELECT pg_get_indexdef(i.indexrelid, k, false) FROM generate_series(1, i.indnkeyatts) k ORDER BY k),
+    ARRAY(SELECT a.attname::text FROM unnest(i.indkey::int2[]) WITH ORDINALITY u(number, place)
+        LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = u.number ORDER BY u.place),
+    substr(pg_get_indexdef(i.indexrelid), 1 + length(format('CREATE %sINDEX %I ON %s%s USING %I (',
+        CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END, x.relname,
+        CASE WHEN x.relkind = 'I' THEN 'ONLY ' ELSE '' END, i.indrelid::regclass, m.amname))),
+    pg_get_expr(i.indpred, i.indrelid), COALESCE(x.reloptions, '{{}}'), d.description, {traits}
+FROM pg_index i
+JOIN pg_class c ON c.oid = i.indrelid AND {_TABLES} AND {_own("pg_class", "c")}
+JOIN pg_class x ON x.oid = i.indexrelid
+JOIN pg_am m ON m.oid = x.relam
+JOIN pg_namespace n ON n.oid = x.relnamespace
+LEFT JOIN pg_description d ON d.classoid = 'pg_class'::regclass AND d.objoid = x.oid AND d.objsubid = 0
+WHERE {_SELECTED}
+    AND NOT EXISTS (SELECT FROM pg_constraint o WHERE o.conindid = i.indexrelid AND o.contype IN ('p', 'u', 'x'))
+"""
+
 
 # Arrays, multi-ranges and the row types of tables come with another object.
 _TYPES = f"""
-SELECT n.nspname, t.typname, t.typtype::text, d.description, l.labels
-FROM pg_type t
-JOIN pg_namespace n ON n.oid = t.typnamespace
-LEFT JOIN pg_class c ON c.oid = t.typrelid
-LEFT JOIN pg_description d ON d.classoid = 'pg_type'::regclass AND d.objoid = t.oid AND d.objsubid = 0
+SELECT n.nspname, s.typname, s.typtype::text, d.description, v.labels, format_type(s.typbasetype, s.typtypmod),
+    tn.nspname, t.typname, e.oid IS NOT NULL, s.typnotnull, pg_get_expr(s.typdefaultbin, 0),
+    {_collation("s.typcollation", "y.typcollation")}
+FROM pg_type s
+JOIN pg_namespace n ON n.oid = s.typnamespace
+LEFT JOIN pg_class c ON c.oid = s.typrelid
+LEFT JOIN pg_type y ON y.oid = s.typbasetype AND s.typtype = 'd'
+{_NAMED_TYPE}
+LEFT JOIN pg_description d ON d.classoid = 'pg_type'::regclass AND d.objoid = s.oid AND d.objsubid = 0
 LEFT JOIN LATERAL (
-    SELECT array_agg(v.enumlabel::text ORDER BY v.enumsortorder) AS labels FROM pg_enum v WHERE v.enumtypid = t.oid
-) l ON true
-WHERE (t.typtype IN ('e', 'd', 'r') OR t.typtype = 'c' AND c.relkind = 'c'
-        OR t.typtype = 'b' AND NOT EXISTS (SELECT FROM pg_type e WHERE e.typarray = t.oid))
-    AND {_own("pg_type", "t")} AND {_SELECTED}
+    SELECT array_agg(v.enumlabel::text ORDER BY v.enumsortorder) AS labels FROM pg_enum v WHERE v.enumtypid = s.oid
+) v ON true
+WHERE (s.typtype IN ('e', 'd', 'r') OR s.typtype = 'c' AND c.relkind = 'c'
+        OR s.typtype = 'b' AND NOT EXISTS (SELECT FROM pg_type w WHERE w.typarray = s.oid))
+    AND {_own("pg_type", "s")} AND {_SELECTED}
 """
 
-_OTHERS = f"""
+
+def _named(kind: str, catalog: str, name: str, namespace: str) -> str:
+    """:returns: Objects of a catalog that have a name in a namespace and no more to tell."""
+    return f"""
+SELECT '{kind}', n.nspname, s.{name} FROM {catalog} s JOIN pg_namespace n ON n.oid = s.{namespace}
+WHERE {_own(catalog, "s")} AND {_SELECTED}"""
+
+
+def _attached(kind: str, catalog: str, name: str, relation: str, condition: str) -> str:
+    """:returns: Objects of a catalog that belong to a relation."""
+    return f"""
+SELECT '{kind}', n.nspname, c.relname || '.' || s.{name}
+FROM {catalog} s JOIN pg_class c ON c.oid = s.{relation} JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE {condition} AND {_own("pg_class", "c")} AND {_SELECTED}"""
+
+
+_OTHERS = " UNION ALL ".join(
+    (
+        f"""
 SELECT CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END, n.nspname,
     p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')'
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-WHERE {_own("pg_proc", "p")} AND {_SELECTED}
-UNION ALL
-SELECT 'trigger', n.nspname, c.relname || '.' || g.tgname
-FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE NOT g.tgisinternal AND {_own("pg_class", "c")} AND {_SELECTED}
-UNION ALL
-SELECT 'rule', n.nspname, c.relname || '.' || w.rulename
-FROM pg_rewrite w JOIN pg_class c ON c.oid = w.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE w.rulename <> '_RETURN' AND {_own("pg_class", "c")} AND {_SELECTED}
-UNION ALL
-SELECT 'policy', n.nspname, c.relname || '.' || p.polname
-FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE {_own("pg_class", "c")} AND {_SELECTED}
-UNION ALL
-SELECT 'index', n.nspname, x.relname
-FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_class x ON x.oid = i.indexrelid
-JOIN pg_namespace n ON n.oid = x.relnamespace
-WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND {_own("pg_class", "c")} AND {_SELECTED}
-    AND NOT EXISTS (SELECT FROM pg_constraint o WHERE o.conindid = i.indexrelid AND o.contype IN ('p', 'u', 'x'))
-UNION ALL
-SELECT 'statistics', n.nspname, s.stxname
-FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace
-WHERE {_SELECTED}
-"""
-
-_RELATION_KINDS = {"v": "view", "m": "materialized view", "f": "foreign table", "S": "sequence"}
-_TYPE_KINDS = {"d": "domain", "r": "range", "b": "base type"}
-_IDENTITY_MODES = {"": None, "a": IdentityMode.ALWAYS, "d": IdentityMode.BY_DEFAULT}
-_ACTIONS = {
-    "a": ReferentialAction.NO_ACTION,
-    "r": ReferentialAction.RESTRICT,
-    "c": ReferentialAction.CASCADE,
-    "n": ReferentialAction.SET_NULL,
-    "d": ReferentialAction.SET_DEFAULT,
-}
+WHERE {_own("pg_proc", "p")} AND {_SELECTED}""",
+        _attached("trigger", "pg_trigger", "tgname", "tgrelid", "NOT s.tgisinternal"),
+        _attached("rule", "pg_rewrite", "rulename", "ev_class", "s.rulename <> '_RETURN'"),
+        _attached("policy", "pg_policy", "polname", "polrelid", "true"),
+        _named("statistics", "pg_statistic_ext", "stxname", "stxnamespace"),
+        _named("collation", "pg_collation", "collname", "collnamespace"),
+        _named("operator", "pg_operator", "oprname", "oprnamespace"),
+        _named("operator class", "pg_opclass", "opcname", "opcnamespace"),
+        _named("operator family", "pg_opfamily", "opfname", "opfnamespace"),
+        _named("text search configuration", "pg_ts_config", "cfgname", "cfgnamespace"),
+        _named("text search dictionary", "pg_ts_dict", "dictname", "dictnamespace"),
+        f"""
+SELECT 'options of sequence', n.nspname, c.relname || '.' || a.attname
+FROM pg_sequence s
+JOIN pg_depend o ON o.classid = 'pg_class'::regclass AND o.objid = s.seqrelid
+    AND o.refclassid = 'pg_class'::regclass AND o.refobjsubid > 0 AND o.deptype IN ('a', 'i')
+JOIN pg_class c ON c.oid = o.refobjid AND {_TABLES}
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = o.refobjsubid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE (s.seqstart, s.seqincrement, s.seqmin, s.seqcache, s.seqcycle) IS DISTINCT FROM (1::int8, 1::int8, 1::int8, 1::int8, false)
+    AND {_own("pg_class", "c")} AND {_SELECTED}""",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,10 +274,9 @@ class PostgreSQLReader:
     Reads what namespaces hold; see `CatalogReader`.
 
     What the model has no words for is kept out of the catalog, and reported as unmanaged: whole objects (`view public.v`),
-    and what an object of the catalog has besides (`deferrable constraint public.t.c`). A generated column is a column
-    without a default, reported as `generated column public.t.c`.
+    and what an object of the catalog has besides (`comment on constraint public.t.c`).
 
-    :param capabilities: Of the server; nothing in here depends on its version, so far.
+    :param capabilities: Of the server; catalogs of later versions have columns that those of earlier ones lack.
     """
 
     capabilities: Capabilities
@@ -208,60 +288,56 @@ class PostgreSQLReader:
         self, session: Session, namespaces: Sequence[str] | None, *, lookups: Sequence[QualifiedId] = ()
     ) -> CatalogRows:
         selected = None if namespaces is None else list(namespaces)
+        features = features_of(self.capabilities.version)
         async with _settings(session):
-            relations = await session.fetch(_RELATIONS, selected)
-            columns = await session.fetch(_COLUMNS, selected)
-            constraints = await session.fetch(_CONSTRAINTS, selected)
-            types = await session.fetch(_TYPES, selected)
+            relations = [RelationRecord(*row) for row in await session.fetch(_RELATIONS, selected)]
+            columns = [ColumnRecord(*row) for row in await session.fetch(_COLUMNS, selected)]
+            constraints = [ConstraintRecord(*row) for row in await session.fetch(_constraints(features), selected)]
+            indexes = [IndexRecord(*row) for row in await session.fetch(_indexes(features), selected)]
+            types = [TypeRecord(*row) for row in await session.fetch(_TYPES, selected)]
             others = await session.fetch(_OTHERS, selected)
             found = _find_lookups(lookups, columns)
             labels = await session.fetch(_select_labels(found)) if found else []
-        tables = {QualifiedId(row[0], row[1]) for row in relations if _is_table(row)}
-        structs = {QualifiedId(row[0], row[1]) for row in types if row[2] == "c"}
-        return CatalogRows(
-            namespaces=tuple(sorted({row[0] for row in relations})),
-            tables=tuple(
-                Table(QualifiedId(row[0], row[1]), (), description=row[6]) for row in relations if _is_table(row)
-            ),
-            columns=tuple(_column(row) for row in columns if not row[2] and QualifiedId(row[0], row[1]) in tables),
-            constraints=tuple(_constraint(row) for row in constraints if _is_managed(row, tables)),
-            enums=tuple(NamedRow(QualifiedId(row[0], row[1]), row[3]) for row in types if row[2] == "e"),
-            enum_labels=tuple(label for row in types if row[2] == "e" for label in _enum_labels(row)),
-            structs=tuple(NamedRow(QualifiedId(row[0], row[1]), row[3]) for row in types if row[2] == "c"),
-            members=tuple(_member(row) for row in columns if row[2] and QualifiedId(row[0], row[1]) in structs),
-            lookups=tuple(table for table in found if table in tables),
-            lookup_labels=tuple(_lookup_label(row, found) for row in labels),
-            unmanaged=(
-                *_unmanaged(relations, columns, constraints, types, tables),
-                *(f"{kind} {namespace}.{name}" for kind, namespace, name in others),
-            ),
+        return make_rows(
+            relations,
+            columns,
+            constraints,
+            indexes,
+            types,
+            others=others,
+            lookups=found,
+            labels=labels,
+            quoted_words=quoted_words(self.capabilities.version),
         )
+
+
+class _RollBack(Exception):  # noqa: N818 - nothing went wrong
+    """Leaves a transaction without a trace of it."""
 
 
 @asynccontextmanager
 async def _settings(session: Session) -> AsyncGenerator[None]:
     """Fix what the server's printing depends on; the transaction of the caller, if there is one, has its own again after."""
-    # the new values are set after the old ones are read: a select list is evaluated from left to right
-    current = ", ".join(f"pg_catalog.current_setting('{name}')" for name in _SETTINGS)
-    async with session.transaction():
-        rows = await session.fetch(f"SELECT {current}, {_assignments()}", *_SETTINGS.values())
-        yield
-        await session.fetch(f"SELECT {_assignments()}", *rows[0][: len(_SETTINGS)])
-
-
-def _assignments() -> str:
-    return ", ".join(
+    assignments = ", ".join(
         f"pg_catalog.set_config('{name}', ${number}, true)" for number, name in enumerate(_SETTINGS, start=1)
     )
+    try:
+        async with session.transaction():
+            await session.fetch(f"SELECT {assignments}", *_SETTINGS.values())
+            yield
+            raise _RollBack
+    except _RollBack:
+        return
 
 
-def _find_lookups(lookups: Iterable[QualifiedId], columns: Iterable[Row]) -> list[QualifiedId]:
+def _find_lookups(lookups: Iterable[QualifiedId], columns: Iterable[ColumnRecord]) -> list[QualifiedId]:
     """:returns: Those of the tables that are there, and are made as lookup tables are."""
-    names: dict[QualifiedId, set[str]] = {}
-    for row in columns:
-        if not row[2]:
-            names.setdefault(QualifiedId(row[0], row[1]), set()).add(row[4])
-    return [table for table in dict.fromkeys(lookups) if names.get(table, set()) >= {"id", "value"}]
+    wanted = {table: set[str]() for table in lookups}
+    for column in columns:
+        table = QualifiedId(column.namespace, column.relation)
+        if table in wanted and not column.is_member:
+            wanted[table].add(column.name)
+    return [table for table, names in wanted.items() if names >= {"id", "value"}]
 
 
 def _select_labels(tables: Sequence[QualifiedId]) -> str:
@@ -270,134 +346,3 @@ def _select_labels(tables: Sequence[QualifiedId]) -> str:
         f'SELECT {number}, row_number() OVER (ORDER BY id), "value"::text FROM ONLY {table}'
         for number, table in enumerate(tables)
     )
-
-
-def _is_table(row: Row) -> bool:
-    return row[2] in {"r", "p"} and not row[3]
-
-
-def _is_managed(row: Row, tables: set[QualifiedId]) -> bool:
-    return row[3] != "x" and QualifiedId(row[0], row[1]) in tables
-
-
-def _data_type(row: Row) -> SqlType:
-    if row[7] is None:
-        return parse_type(row[5])
-    named = SqlNamed(QualifiedId(row[6], row[7]))
-    return SqlArray(named) if row[8] else named
-
-
-def _column(row: Row) -> ColumnRow:
-    data_type = _data_type(row)
-    default = None if row[11] or row[12] is None else canonical_default(row[12], data_type)
-    column = Column(
-        LocalId(row[4]),
-        data_type,
-        nullable=not row[9],
-        default=default,
-        identity=_IDENTITY_MODES[row[10]],
-        description=row[13],
-    )
-    return ColumnRow(QualifiedId(row[0], row[1]), row[3], column)
-
-
-def _member(row: Row) -> MemberRow:
-    member = StructMember(LocalId(row[4]), _data_type(row), row[13])
-    return MemberRow(QualifiedId(row[0], row[1]), row[3], member)
-
-
-def _constraint(row: Row) -> ConstraintRow:
-    table = QualifiedId(row[0], row[1])
-    return ConstraintRow(table, _make_constraint(row, LocalId(row[2]), table))
-
-
-def _make_constraint(row: Row, name: LocalId, table: QualifiedId) -> Constraint:
-    if row[3] == "c":
-        return CheckConstraint(name, strip_parentheses(_present(row[5], table, name)))
-    columns = tuple(map(LocalId, _present(row[4], table, name)))
-    if row[3] == "p":
-        return PrimaryKeyConstraint(name, columns)
-    if row[3] == "u":
-        return UniqueConstraint(name, columns)
-    return ForeignKeyConstraint(
-        name,
-        columns,
-        QualifiedId(_present(row[6], table, name), _present(row[7], table, name)),
-        tuple(map(LocalId, _present(row[8], table, name))),
-        on_delete=_ACTIONS[row[9]],
-        on_update=_ACTIONS[row[10]],
-    )
-
-
-def _present(value: Any, table: QualifiedId, name: LocalId) -> Any:
-    """:returns: The value; it is absent if the object was dropped while the catalog was read."""
-    if value is None:
-        raise DiscoveryError(
-            f"constraint {name.name} of table {table.display}: was changed while the schema was read; try again"
-        )
-    return value
-
-
-def _enum_labels(row: Row) -> Iterator[LabelRow]:
-    for position, label in enumerate(row[4] or ()):
-        yield LabelRow(QualifiedId(row[0], row[1]), position, label)
-
-
-def _lookup_label(row: Row, tables: Sequence[QualifiedId]) -> LabelRow:
-    number: int = row[0]
-    table = tables[number]
-    if row[2] is None:
-        raise DiscoveryError(
-            f"{table.display}.value: a row of the lookup table has no label; give it one, or delete it"
-        )
-    return LabelRow(table, row[1], row[2])
-
-
-def _unmanaged(
-    relations: Iterable[Row],
-    columns: Iterable[Row],
-    constraints: Iterable[Row],
-    types: Iterable[Row],
-    tables: set[QualifiedId],
-) -> Iterator[str]:
-    for row in relations:
-        yield from _unmanaged_relation(row)
-    for row in columns:
-        if QualifiedId(row[0], row[1]) in tables:
-            yield from _unmanaged_column(row)
-    for row in constraints:
-        if QualifiedId(row[0], row[1]) in tables:
-            yield from _unmanaged_constraint(row)
-    for row in types:
-        if row[2] in _TYPE_KINDS:
-            yield f"{_TYPE_KINDS[row[2]]} {row[0]}.{row[1]}"
-
-
-def _unmanaged_relation(row: Row) -> Iterator[str]:
-    display = f"{row[0]}.{row[1]}"
-    if row[2] in _RELATION_KINDS:
-        yield f"{_RELATION_KINDS[row[2]]} {display}"
-    elif row[3]:
-        yield f"partition {display}"
-    elif row[2] is not None:
-        if row[2] == "p":
-            yield f"partitioning {display}"
-        if row[4]:
-            yield f"unlogged table {display}"
-        if row[5]:
-            yield f"inheritance {display}"
-
-
-def _unmanaged_column(row: Row) -> Iterator[str]:
-    display = f"{row[0]}.{row[1]}.{row[4]}"
-    if row[11]:
-        yield f"generated column {display}"
-    if row[14]:
-        yield f"collation {display}"
-
-
-def _unmanaged_constraint(row: Row) -> Iterator[str]:
-    display = f"constraint {row[0]}.{row[1]}.{row[2]}"
-    if row[3] == "x":
-        yield f"exclusion {display}"
-    yield from (f"{trait} {display}" for trait in row[11])

@@ -1,25 +1,18 @@
-"""Data types of PostgreSQL: what the server calls them, and a desired catalog as the server will report it back."""
+"""Data types of PostgreSQL: what the server calls them, and what it has in place of those that it lacks."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from pysqlsync_engine.capabilities import Capabilities
-from pysqlsync_engine.dialect.postgresql.capabilities import quoted_words
-from pysqlsync_engine.dialect.postgresql.expressions import (
-    canonical_default,
-    label_condition,
-    parse_constant,
-    print_qualified,
-    size_condition,
-)
+from pysqlsync_engine.dialect.postgresql.capabilities import Features
+from pysqlsync_engine.dialect.postgresql.expressions import label_condition, size_condition, subset_condition
 from pysqlsync_engine.errors import UnsupportedError
-from pysqlsync_engine.formation.names import constraint_name
 from pysqlsync_engine.model.data_types import (
     SqlArray,
     SqlBinary,
+    SqlBit,
     SqlBoolean,
     SqlCharacter,
     SqlDate,
@@ -28,32 +21,18 @@ from pysqlsync_engine.model.data_types import (
     SqlInteger,
     SqlInterval,
     SqlJson,
+    SqlLabel,
+    SqlLabelSet,
     SqlNamed,
+    SqlNetworkAddress,
     SqlOpaque,
     SqlTime,
     SqlTimestamp,
     SqlType,
     SqlUuid,
+    SqlYear,
 )
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
-from pysqlsync_engine.model.literals import quote_literal
-from pysqlsync_engine.model.object_types import (
-    Catalog,
-    CheckConstraint,
-    Column,
-    Constraint,
-    EnumType,
-    ForeignKeyConstraint,
-    LabelCheck,
-    Lookup,
-    Namespace,
-    PrimaryKeyConstraint,
-    Relation,
-    StructMember,
-    StructType,
-    Table,
-    UniqueConstraint,
-)
 
 MAX_CHARACTERS = 10_485_760
 """Longest length that a string type can declare; https://www.postgresql.org/docs/current/datatype-character.html"""
@@ -61,11 +40,8 @@ MAX_CHARACTERS = 10_485_760
 MAX_DIGITS = 1000
 """Largest precision that a number can declare; https://www.postgresql.org/docs/current/datatype-numeric.html"""
 
-MAX_COLUMNS = 1600
-"""https://www.postgresql.org/docs/current/limits.html"""
-
 _MICROSECONDS = 6
-"""Digits of fractional seconds where none are declared."""
+"""Most digits of fractional seconds, and as many as there are where none are declared."""
 
 _PLAIN_TYPES: Mapping[str, SqlType] = {
     "boolean": SqlBoolean(),
@@ -86,12 +62,40 @@ _PLAIN_TYPES: Mapping[str, SqlType] = {
     "uuid": SqlUuid(),
     "json": SqlJson(binary=False),
     "jsonb": SqlJson(),
+    "inet": SqlNetworkAddress(),
+    "bit varying": SqlBit(varying=True),
 }
 _STRING = re.compile(r"character( varying)?\((\d+)\)")
+_BITS = re.compile(r"bit( varying)?\((\d+)\)")
 _DECIMAL = re.compile(r"numeric\((\d+),(-?\d+)\)")
 _TIME = re.compile(r"(timestamp|time)\((\d)\) with(out)? time zone")
 _INTERVAL = re.compile(r"interval\((\d)\)")
-_ARRAY = re.compile(r"(?:\[\])+$")
+_ARRAY = re.compile(r"(?:\[\d*\])+$")
+
+_ALIASES = {
+    "int2": "smallint{}",
+    "int": "integer{}",
+    "int4": "integer{}",
+    "int8": "bigint{}",
+    "bool": "boolean{}",
+    "float4": "real{}",
+    "float": "double precision{}",
+    "float8": "double precision{}",
+    "decimal": "numeric{}",
+    "varchar": "character varying{}",
+    "char": "character{}",
+    "bpchar": "character{}",
+    "varbit": "bit varying{}",
+    "timestamp": "timestamp{} without time zone",
+    "timestamptz": "timestamp{} with time zone",
+    "time": "time{} without time zone",
+    "timetz": "time{} with time zone",
+}
+"""Other words for types; https://www.postgresql.org/docs/current/datatype.html"""
+
+_SPELLED = re.compile(r"(?P<word>[a-z0-9]+)\s*(?P<limits>\(\s*-?\d+\s*(?:,\s*-?\d+\s*)?\))?", re.IGNORECASE)
+_UNLIMITED = {"char": "character(1)", "character": "character(1)", "bit": "bit(1)", "bpchar": "bpchar"}
+"""What some words mean without a length."""
 
 
 def parse_type(definition: str) -> SqlType:
@@ -109,237 +113,157 @@ def parse_type(definition: str) -> SqlType:
     return plain or _parse_sized(definition) or SqlOpaque(definition)
 
 
+def parse_spelling(definition: str) -> SqlType:
+    """:returns: The type that somebody has written, who may use other words than the server does."""
+    text = " ".join(definition.split())
+    element = _ARRAY.sub("", text)
+    if element != text:
+        return SqlArray(parse_spelling(element))
+    match = _SPELLED.fullmatch(text)
+    if match is None:
+        return parse_type(definition)
+    word, limits = match["word"].lower(), (match["limits"] or "").replace(" ", "")
+    if word in {"numeric", "decimal"} and limits and "," not in limits:
+        limits = f"{limits[:-1]},0)"
+    if not limits and word in _UNLIMITED:
+        return parse_type(_UNLIMITED[word])
+    return parse_type(_ALIASES.get(word, word + "{}").format(limits))
+
+
 def _parse_sized(definition: str) -> SqlType | None:
     if match := _STRING.fullmatch(definition):
         return SqlCharacter(int(match[2]), fixed=match[1] is None)
+    if match := _BITS.fullmatch(definition):
+        return SqlBit(int(match[2]), varying=match[1] is not None)
     if match := _DECIMAL.fullmatch(definition):
         return SqlDecimal(int(match[1]), int(match[2]))
     if match := _TIME.fullmatch(definition):
         kind = SqlTimestamp if match[1] == "timestamp" else SqlTime
-        return kind(_digits(int(match[2])), with_time_zone=match[3] is None)
+        return kind(int(match[2]), with_time_zone=match[3] is None)
     if match := _INTERVAL.fullmatch(definition):
-        return SqlInterval(_digits(int(match[1])))
+        return SqlInterval(int(match[1]))
     return None
 
 
-def _digits(precision: int | None) -> int | None:
-    """:returns: The precision of a time; `None` for what a time has anyway."""
-    return None if precision == _MICROSECONDS else precision
-
-
-def lower(catalog: Catalog, capabilities: Capabilities) -> Catalog:
+@dataclass(frozen=True, slots=True)
+class Rule:
     """
-    Say what the server will report once the catalog has been created.
+    What a type cannot say of its values, so that a check must.
 
-    - Objects without a namespace are in the default one.
-    - Integers that the server has no type for get the next wider one: unsigned ones the next signed one, those of
-      8 bytes `numeric(20,0)`.
-    - The server has no limit for byte strings, and none above `MAX_CHARACTERS` for text: these limits become checks.
-    - Lists of lists are lists, as the server does not keep the number of dimensions.
-    - Defaults and checks are as the server prints them; see `canonical_default`.
-
-    :raises UnsupportedError: if the server cannot do what the catalog asks for; names table and column.
+    :param function: How the server measures the size of a value; `None` for a rule about labels.
+    :param limit: Largest size.
+    :param exact: True if each value has just that size.
+    :param labels: All that a value can be or contain.
     """
-    lowering = _Lowering(capabilities, quoted_words(capabilities.version))
-    merged: dict[str, Namespace] = {}
-    for namespace in map(lowering.namespace, catalog.namespaces):
-        other = merged.get(namespace.name.name, Namespace(namespace.name))
-        merged[namespace.name.name] = Namespace(
-            namespace.name,
-            enums=tuple(sorted(other.enums + namespace.enums, key=lambda enum: enum.name)),
-            structs=tuple(sorted(other.structs + namespace.structs, key=lambda struct: struct.name)),
-            tables=tuple(sorted(other.tables + namespace.tables, key=lambda table: table.name)),
-        )
-    for namespace in merged.values():
-        _check_distinct(namespace)
-    return replace(catalog, namespaces=tuple(merged[name] for name in sorted(merged)))
 
+    function: str | None = None
+    limit: int = 0
+    exact: bool = False
+    labels: tuple[str, ...] = ()
 
-def _check_distinct(namespace: Namespace) -> None:
-    """Refuse two objects of a name, which come of modules that have the default namespace with and without its name."""
-    seen: set[QualifiedId] = set()
-    for item in (*namespace.enums, *namespace.structs, *namespace.tables):
-        if item.name in seen:
-            raise UnsupportedError(f"{item.name.display}: two objects would have this name; rename one of them")
-        seen.add(item.name)
+    @property
+    def suffix(self) -> str:
+        """What the name of the check ends in."""
+        return "labels" if self.function is None else "size"
+
+    def condition(self, column: LocalId, data_type: SqlType, quoted_words: frozenset[str]) -> str:
+        """:returns: The condition that values of a column keep to the rule, as the server prints it."""
+        if self.function is not None:
+            return size_condition(self.function, column, self.limit, quoted_words, exact=self.exact)
+        if isinstance(data_type, SqlArray):
+            return subset_condition(column, self.labels, quoted_words)
+        return label_condition(column, SqlCharacter(), self.labels, quoted_words)
 
 
 @dataclass(frozen=True, slots=True)
-class _Size:
+class TypeLowering:
     """
-    A limit that the type itself cannot have.
+    What lowering a type depends on.
 
-    :param function: How the server measures it.
+    :param default_namespace: Of types that are named without one.
     """
 
-    function: str
-    limit: int
-    exact: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Lowering:
-    """What lowering depends on besides the object."""
-
-    capabilities: Capabilities
-    quoted_words: frozenset[str]
+    default_namespace: str | None
+    features: Features
 
     def name(self, name: QualifiedId) -> QualifiedId:
-        return QualifiedId(name.namespace or self.capabilities.default_namespace, name.name)
+        """:returns: The name with its namespace."""
+        return QualifiedId(name.namespace or self.default_namespace, name.name)
 
-    def namespace(self, namespace: Namespace) -> Namespace:
-        return Namespace(
-            LocalId(namespace.name.name or self.capabilities.default_namespace or ""),
-            enums=tuple(map(self.enum, namespace.enums)),
-            structs=tuple(map(self.struct, namespace.structs)),
-            tables=tuple(map(self.table, namespace.tables)),
-        )
-
-    def enum(self, enum: EnumType) -> EnumType:
-        name = self.name(enum.name)
-        return replace(enum, name=name, description=_comment(enum.description, name.display))
-
-    def struct(self, struct: StructType) -> StructType:
-        name = self.name(struct.name)
-        members = tuple(self.member(member, name) for member in struct.members)
-        return StructType(name, members, _comment(struct.description, name.display))
-
-    def member(self, member: StructMember, struct: QualifiedId) -> StructMember:
-        place = f"{struct.display}.{member.name.name}"
-        data_type = self.unlimited_type(member.data_type, place)
-        return StructMember(member.name, data_type, _comment(member.description, place))
-
-    def table(self, table: Table) -> Table:
-        name = self.name(table.name)
-        if len(table.columns) > MAX_COLUMNS:
-            raise UnsupportedError(
-                f"{name.display}: {len(table.columns)} columns, the server permits {MAX_COLUMNS}; split the table"
-            )
-        columns = tuple(self.column(column, name) for column in table.columns)
-        constraints = [
-            *(self.constraint(constraint, columns, name) for constraint in table.constraints),
-            *self.size_checks(table, name),
-        ]
-        lowered = replace(
-            table,
-            name=name,
-            columns=columns,
-            constraints=tuple(sorted(constraints, key=lambda constraint: constraint.name)),
-            description=_comment(table.description, name.display),
-            relations=tuple(map(self.relation, table.relations)),
-            lookups=tuple(map(self.lookup, table.lookups)),
-        )
-        _check_keys(lowered)
-        return lowered
-
-    def column(self, column: Column, table: QualifiedId) -> Column:
-        place = f"{table.display}.{column.name.name}"
-        data_type, _ = self.data_type(column.data_type, place)
-        if column.identity is not None and not isinstance(data_type, SqlInteger):
-            raise UnsupportedError(
-                f"{place}: the server generates values of 2, 4 or 8 bytes with a sign only; use int or Annotated[int, ...]"
-                " of a narrower type"
-            )
-        return replace(
-            column,
-            data_type=data_type,
-            default=None if column.default is None else self.default(column.default, data_type),
-            description=_comment(column.description, place),
-        )
-
-    def default(self, expression: str, data_type: SqlType) -> str | None:
-        constant = parse_constant(expression)
-        if isinstance(data_type, SqlNamed) and constant is not None and constant.quoted and constant.cast is None:
-            return f"{quote_literal(constant.text)}::{print_qualified(data_type.name, self.quoted_words)}"
-        return canonical_default(expression, data_type)
-
-    def constraint(self, constraint: Constraint, columns: tuple[Column, ...], table: QualifiedId) -> Constraint:
-        match constraint:
-            case ForeignKeyConstraint():
-                return replace(constraint, referenced_table=self.name(constraint.referenced_table))
-            case LabelCheck():
-                expression = self.label_expression(constraint, columns, table)
-                return CheckConstraint(constraint.name, expression, columns=constraint.columns)
-            case _:
-                return constraint
-
-    def label_expression(self, check: LabelCheck, columns: tuple[Column, ...], table: QualifiedId) -> str:
-        data_type = next((column.data_type for column in columns if column.name == check.column), None)
-        if not isinstance(data_type, SqlCharacter) or not check.labels:
-            raise UnsupportedError(
-                f"{table.display}.{check.column.name}: expected a column of text and one or more labels for the check"
-                f" {check.name.name}; store the enumeration in another way"
-            )
-        return label_condition(check.column, data_type, check.labels, self.quoted_words)
-
-    def size_checks(self, table: Table, name: QualifiedId) -> Iterator[CheckConstraint]:
-        taken = {constraint.name.name for constraint in table.constraints}
-        for column in table.columns:
-            _, size = self.data_type(column.data_type, f"{name.display}.{column.name.name}")
-            if size is None:
-                continue
-            limit = self.capabilities.max_identifier_bytes
-            check = constraint_name("ck", name.name, column.name.name, "size", max_bytes=limit)
-            if check in taken:
-                raise UnsupportedError(
-                    f"{name.display}.{column.name.name}: the check of its length would be called {check!r}, as is another"
-                    " constraint; rename the column"
-                )
-            yield CheckConstraint(
-                LocalId(check),
-                size_condition(size.function, column.name, size.limit, self.quoted_words, exact=size.exact),
-            )
-
-    def relation(self, relation: Relation) -> Relation:
-        return replace(relation, referenced_table=self.name(relation.referenced_table))
-
-    def lookup(self, lookup: Lookup) -> Lookup:
-        return replace(lookup, table=self.name(lookup.table))
-
-    def unlimited_type(self, data_type: SqlType, place: str) -> SqlType:
+    def unlimited(self, data_type: SqlType, place: str) -> SqlType:
         """:returns: The type of a value that no check can guard: a member of a composite type, an element of a list."""
-        lowered, size = self.data_type(data_type, place)
-        if size is not None:
+        lowered, rule = self.lower(data_type, place)
+        if rule is not None:
+            wanted = f"to {rule.limit}" if rule.labels == () else "to some labels"
             raise UnsupportedError(
-                f"{place}: the server cannot limit values to {size.limit} here; remove the limit, or make it a column"
+                f"{place}: the server cannot limit values {wanted} here; remove the limit, or make it a column"
             )
         return lowered
 
-    def data_type(self, data_type: SqlType, place: str) -> tuple[SqlType, _Size | None]:
-        """:returns: The type, and what remains to be checked."""
+    def lower(self, data_type: SqlType, place: str) -> tuple[SqlType, Rule | None]:
+        """
+        :param place: Column, for messages.
+        :returns: The type, and what remains to be checked.
+        """
         match data_type:
             case SqlArray(element=SqlArray() as element):
-                return self.data_type(element, place)
+                return self.lower(element, place)
             case SqlArray(element=element):
-                return SqlArray(self.unlimited_type(element, place)), None
+                lowered = self.unlimited(element, place)
+                return lowered if isinstance(lowered, SqlArray) else SqlArray(lowered), None
             case SqlNamed(name=name):
                 return SqlNamed(self.name(name)), None
+            case SqlOpaque(definition=definition):
+                return parse_spelling(definition), None
             case SqlBinary(limit=int(limit), fixed=fixed):
-                return SqlBinary(), _Size("octet_length", limit, exact=fixed)
+                return SqlBinary(), Rule("octet_length", limit, exact=fixed)
             case SqlCharacter(limit=int(limit), fixed=fixed) if limit > MAX_CHARACTERS:
-                return SqlCharacter(), _Size("char_length", limit, exact=fixed)
+                return SqlCharacter(), Rule("char_length", limit, exact=fixed)
+            case SqlLabel(labels=labels):
+                return SqlCharacter(), Rule(labels=_present(labels, place))
+            case SqlLabelSet(labels=labels):
+                return SqlArray(SqlCharacter()), Rule(labels=_present(labels, place))
             case _:
-                return _lower_scalar(data_type, place), None
+                return self._scalar(data_type, place), None
+
+    def _scalar(self, data_type: SqlType, place: str) -> SqlType:
+        match data_type:
+            case SqlInteger():
+                return _lower_integer(data_type, place)
+            case SqlFloat(width=width) if width not in (4, 8):
+                raise UnsupportedError(f"{place}: no floating-point number has {width} bytes; use 4 or 8")
+            case SqlDecimal(precision=int()):
+                return self._decimal(data_type, place)
+            case SqlCharacter(limit=int(limit)) if limit < 1:
+                raise UnsupportedError(f"{place}: no string has a limit of {limit}; use 1 or more")
+            case SqlCharacter(limit=None) | SqlBinary():
+                return replace(data_type, fixed=False)
+            case SqlBit(length=None, varying=False):
+                return SqlBit(1)
+            case SqlYear():
+                return SqlInteger(2)
+            case SqlNetworkAddress():
+                return SqlNetworkAddress()
+            case SqlTimestamp() | SqlTime() | SqlInterval():
+                return _lower_time(data_type, place)
+            case _:
+                return data_type
+
+    def _decimal(self, data_type: SqlDecimal, place: str) -> SqlType:
+        precision, scale = data_type.precision or 0, data_type.scale or 0
+        least, most = (-MAX_DIGITS, MAX_DIGITS) if self.features.any_scale else (0, precision)
+        if not 1 <= precision <= MAX_DIGITS or not least <= scale <= most:
+            raise UnsupportedError(
+                f"{place}: no number has {precision} digits, {scale} of them decimal; use 1 to {MAX_DIGITS}, and no more"
+                " decimal"
+            )
+        return SqlDecimal(precision, scale)
 
 
-def _lower_scalar(data_type: SqlType, place: str) -> SqlType:
-    match data_type:
-        case SqlInteger():
-            return _lower_integer(data_type, place)
-        case SqlFloat(width=width) if width not in (4, 8):
-            raise UnsupportedError(f"{place}: no floating-point number has {width} bytes; use 4 or 8")
-        case SqlDecimal(precision=int()):
-            return _lower_decimal(data_type, place)
-        case SqlCharacter(limit=int(limit)) if limit < 1:
-            raise UnsupportedError(f"{place}: no string has a limit of {limit}; use 1 or more")
-        case SqlCharacter(limit=None) | SqlBinary():
-            return replace(data_type, fixed=False)
-        case SqlTimestamp(precision=precision) | SqlTime(precision=precision) | SqlInterval(precision=precision):
-            if precision is not None and not 0 <= precision <= _MICROSECONDS:
-                raise UnsupportedError(f"{place}: no time has {precision} decimal digits; use 0 to {_MICROSECONDS}")
-            return replace(data_type, precision=_digits(precision))
-        case _:
-            return data_type
+def _present(labels: tuple[str, ...], place: str) -> tuple[str, ...]:
+    if not labels:
+        raise UnsupportedError(f"{place}: its type has no labels, so no value is valid; give it one or more")
+    return labels
 
 
 def _lower_integer(data_type: SqlInteger, place: str) -> SqlType:
@@ -350,30 +274,8 @@ def _lower_integer(data_type: SqlInteger, place: str) -> SqlType:
     return SqlInteger(fitting[0]) if fitting else SqlDecimal(20, 0)
 
 
-def _lower_decimal(data_type: SqlDecimal, place: str) -> SqlType:
-    precision, scale = data_type.precision or 0, data_type.scale or 0
-    if not 1 <= precision <= MAX_DIGITS or not 0 <= scale <= precision:
-        raise UnsupportedError(
-            f"{place}: no number has {precision} digits, {scale} of them decimal; use 1 to {MAX_DIGITS}, and no more decimal"
-        )
-    return SqlDecimal(precision, scale)
-
-
-def _check_keys(table: Table) -> None:
-    """Refuse keys of a type that the server cannot compare."""
-    keys = (table.primary_key, *table.constraints)
-    for key in keys:
-        if not isinstance(key, PrimaryKeyConstraint | UniqueConstraint):
-            continue
-        for name in key.columns:
-            if table.column(name.name).data_type == SqlJson(binary=False):
-                raise UnsupportedError(
-                    f"{table.name.display}.{name.name}: the server cannot compare values of json; leave it out of keys"
-                )
-
-
-def _comment(text: str | None, place: str) -> str | None:
-    """:returns: The comment; `None` for an empty one, which the server does not keep."""
-    if text and "\0" in text:
-        raise UnsupportedError(f"{place}: its description has a NUL character; remove it")
-    return text or None
+def _lower_time(data_type: SqlTimestamp | SqlTime | SqlInterval, place: str) -> SqlType:
+    precision = data_type.precision
+    if precision is not None and not 0 <= precision <= _MICROSECONDS:
+        raise UnsupportedError(f"{place}: no time has {precision} decimal digits; use 0 to {_MICROSECONDS}")
+    return data_type

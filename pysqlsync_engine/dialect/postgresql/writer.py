@@ -2,122 +2,63 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from decimal import Decimal
-from typing import TypeGuard
 
-from pysqlsync_engine.dialect.ansi import LOOKUP_VALUE, AnsiWriter
-from pysqlsync_engine.errors import DefinitionError, UnsupportedError
+from pysqlsync_engine.dialect.ansi import LOOKUP_VALUE
+from pysqlsync_engine.dialect.postgresql.alterations import (
+    Alteration,
+    is_counted,
+    is_plainly_counted,
+    plan_alteration,
+    starts_counting,
+)
+from pysqlsync_engine.dialect.postgresql.capabilities import features_of
+from pysqlsync_engine.dialect.postgresql.objects import PostgreSQLTable
+from pysqlsync_engine.dialect.postgresql.type_writer import PostgreSQLTypeWriter
+from pysqlsync_engine.errors import UnsupportedError
+from pysqlsync_engine.formation.names import constraint_name
 from pysqlsync_engine.migration.conversion import convert
 from pysqlsync_engine.migration.operations import (
     AddColumn,
+    AddConstraint,
     AlterColumn,
     AlterEnum,
     AlterTable,
-    EnumUse,
+    CreateTable,
+    DropTable,
     Operation,
     RenameConstraint,
+    RenameTable,
     SetDescription,
     TableChange,
 )
-from pysqlsync_engine.model.data_types import (
-    SqlArray,
-    SqlBinary,
-    SqlCharacter,
-    SqlDate,
-    SqlInterval,
-    SqlJson,
-    SqlTime,
-    SqlTimestamp,
-    SqlType,
-)
+from pysqlsync_engine.model.data_types import SqlArray, SqlInteger
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
-from pysqlsync_engine.model.literals import quote_literal
-from pysqlsync_engine.model.object_types import Column, EnumType, StructMember, StructType, Table
+from pysqlsync_engine.model.object_types import (
+    Column,
+    Constraint,
+    ExclusionConstraint,
+    ForeignKeyConstraint,
+    Generated,
+    Index,
+    Table,
+)
 from pysqlsync_engine.options import Hazard
 
-_TOKEN = re.compile(
-    r"""
-    (?P<other> "(?:[^"]|"")*" | [A-Za-z_][\w$]* (?:&?'(?:[^'\\]|''|\\.)*')? )
-    | '(?P<text> (?:[^']|'')*)'
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-"""A quoted name, a word (with the string it is the prefix of), or a plain string."""
+_SERIAL_TYPES = {2: "smallserial", 4: "serial", 8: "bigserial"}
 
 
-class PostgreSQLWriter(AnsiWriter):
+class PostgreSQLWriter(PostgreSQLTypeWriter):
     """
     Writes operations for PostgreSQL 13 and later.
 
     All changes of a table are one statement as far as possible, so that it is locked once, and rewritten at most once.
     """
 
-    def quote(self, name: LocalId | str) -> str:
-        """
-        :returns: The name as a delimited identifier.
-        :raises DefinitionError: if the name is longer than the server permits, which would cut it without a word.
-        """
-        text = name.name if isinstance(name, LocalId) else name
-        limit = self.capabilities.max_identifier_bytes
-        if len(text.encode("utf-8", "surrogatepass")) > limit:
-            raise DefinitionError(f"name {text!r}: longer than {limit} bytes; shorten it")
-        return super().quote(name)
-
-    def literal(self, value: str | bool | int | float | Decimal | None) -> str:  # noqa: FBT001 - the value is the subject
-        """:returns: The value as a literal that means the same whether or not `standard_conforming_strings` is on."""
-        if isinstance(value, str) and "\\" in value:
-            return "E" + quote_literal(value).replace("\\", "\\\\")
-        return super().literal(value)
-
-    def expression(self, text: str) -> str:
-        """
-        :returns: The expression with its strings as `literal` writes them.
-
-        The server prints strings in the standard form, in which a backslash is nothing special.
-        """
-        return _TOKEN.sub(self._literal_token, text)
-
-    def _literal_token(self, token: re.Match[str]) -> str:
-        text = token["text"]
-        return token[0] if text is None else self.literal(text.replace("''", "'"))
-
-    def string_type(self, data_type: SqlCharacter | SqlBinary) -> str:
-        """:returns: The type of text or of a byte string; byte strings have no limits."""
-        if isinstance(data_type, SqlBinary):
-            return "bytea"
-        return "text" if data_type.limit is None else super().string_type(data_type)
-
-    def temporal_type(self, data_type: SqlTimestamp | SqlDate | SqlTime | SqlInterval) -> str:
-        """:returns: The type of a date, a time or a length of time."""
-        if isinstance(data_type, SqlInterval):
-            return "interval" if data_type.precision is None else f"interval({data_type.precision})"
-        return super().temporal_type(data_type)
-
-    def array_type(self, data_type: SqlArray) -> str:
-        """:returns: The type of a list; lists of lists have the same."""
-        return f"{self.data_type(data_type.element)}[]"
-
-    def other_type(self, data_type: SqlType) -> str:
-        """:returns: The type as the server spells it."""
-        if isinstance(data_type, SqlJson):
-            return "jsonb" if data_type.binary else "json"
-        return super().other_type(data_type)
-
     def create_namespace(self, name: LocalId) -> str:
         """:returns: A statement that creates the namespace, if another session has not done so (`public` is always there)."""
         return f"CREATE SCHEMA IF NOT EXISTS {self.quote(name)}"
-
-    def create_enum(self, enum: EnumType) -> str:
-        """:returns: A statement that creates the enumeration."""
-        return f"CREATE TYPE {self.qualified(enum.name)} AS ENUM ({self.labels(enum.labels)})"
-
-    def drop_enum(self, enum: EnumType) -> str:
-        """:returns: A statement that drops the enumeration."""
-        return f"DROP TYPE {self.qualified(enum.name)}"
 
     def hazards(self, operation: Operation) -> frozenset[Hazard]:
         """:returns: What the statements of the operation may do besides."""
@@ -126,106 +67,221 @@ class PostgreSQLWriter(AnsiWriter):
             return hazards | {Hazard.REWRITES_TABLE}
         return hazards
 
-    def change_labels(self, operation: AlterEnum) -> Iterator[str]:
-        """
-        :returns: Statements that change the labels of an enumeration.
+    def condition(self, constraint: Constraint) -> str:
+        """:returns: The constraint without its name."""
+        if isinstance(constraint, ExclusionConstraint):
+            return self.expression(constraint.definition) + self.deferrability(constraint)
+        return super().condition(constraint)
 
-        Labels are added in place, unless the same transaction uses them, which the server refuses; see
-        https://www.postgresql.org/docs/current/sql-altertype.html. They cannot be removed or moved in place: the type is
-        created anew then, and its columns are converted by way of text.
+    def validate_constraint(self, table: QualifiedId, constraint: Constraint) -> str:
+        """:returns: A statement that checks all rows against a constraint that was not checked when it was added."""
+        return f"ALTER TABLE {self.qualified(table)} VALIDATE CONSTRAINT {self.quote(constraint.name)}"
 
-        :raises UnsupportedError: if the type must be created anew, but members of composite types have it.
+    def set_deferrability(self, table: QualifiedId, key: ForeignKeyConstraint) -> str:
+        """:returns: A statement that changes when a foreign key is checked, without checking it anew."""
+        when = " NOT DEFERRABLE" if key.deferrable is None else self.deferrability(key)
+        return f"ALTER TABLE {self.qualified(table)} ALTER CONSTRAINT {self.quote(key.name)}{when}"
+
+    def create_index(self, table: QualifiedId, index: Index, *, concurrently: bool = False) -> str:
         """
-        if not operation.replaces_labels:
-            yield from self._add_labels(operation)
+        :param concurrently: True to let others write to the table meanwhile; not possible in a transaction, and leaves an
+            index that is not valid behind if it fails.
+        :returns: A statement that creates an index.
+        """
+        options = tuple(self.expression(option) for option in index.options)
+        statement = super().create_index(table, replace(index, options=options))
+        return statement.replace(" INDEX ", " INDEX CONCURRENTLY ", 1) if concurrently else statement
+
+    def drop_index(self, table: QualifiedId, index: Index, *, concurrently: bool = False) -> str:
+        """
+        :param concurrently: As for `create_index`.
+        :returns: A statement that drops an index.
+        """
+        word = "CONCURRENTLY " if concurrently else ""
+        return f"DROP INDEX {word}{self.qualified(QualifiedId(table.namespace, index.name.name))}"
+
+    def comment_index(self, table: QualifiedId, index: Index, source: Index | None = None) -> Iterator[str]:
+        """:returns: Statements that set the comment of an index, where it differs."""
+        if index.description != (None if source is None else source.description):
+            name = self.qualified(QualifiedId(table.namespace, index.name.name))
+            yield self.comment(f"INDEX {name}", index.description)
+
+    def column_type(self, column: Column) -> str:
+        """:returns: The type of a column, with its collation; one of the pseudo-types that create a sequence."""
+        if is_plainly_counted(column) and isinstance(column.data_type, SqlInteger):
+            return _SERIAL_TYPES[column.data_type.width]
+        return super().column_type(column)
+
+    def column_properties(self, column: Column) -> Iterator[str]:
+        """:returns: What follows the type of a column in the body of a table, in order."""
+        if not is_counted(column):
+            yield from super().column_properties(column)
             return
-        if operation.holders:
-            listed = ", ".join(name.display for name in operation.holders)
-            removed = ", ".join(repr(x) for x in operation.source.labels if x not in operation.target.labels)
-            change = f"label {removed} cannot be removed" if removed else "order of labels cannot be changed"
-            raise UnsupportedError(
-                f"enum {operation.target.name.display}: {change} while type {listed} has a member of it;"
-                " remove that member first, in a synchronization of its own"
-            )
-        yield from self._replace_enum(operation)
+        if column.sequence is not None:
+            yield f"DEFAULT {self.next_value(column.sequence)}"
+        if not column.nullable:
+            yield "NOT NULL"
 
-    def _add_labels(self, operation: AlterEnum) -> Iterator[str]:
-        present = list(operation.source.labels)
-        previous: str | None = None
-        for label in operation.target.labels:
-            if label not in present:
-                place = f"BEFORE {self.literal(present[0])}" if previous is None else f"AFTER {self.literal(previous)}"
-                yield f"ALTER TYPE {self.qualified(operation.target.name)} ADD VALUE {self.literal(label)} {place}"
-            previous = label
+    def next_value(self, sequence: QualifiedId) -> str:
+        """:returns: An expression for the next value of a sequence."""
+        return f"nextval({self.literal(self.qualified(sequence))}::regclass)"
 
-    def _replace_enum(self, operation: AlterEnum) -> Iterator[str]:
-        name = operation.target.name
-        digest = hashlib.sha256(name.name.encode()).hexdigest()[:16]
-        former = QualifiedId(name.namespace, f"replaced_{digest}")
-        yield f"ALTER TYPE {self.qualified(name)} RENAME TO {self.quote(former.name)}"
-        yield self.create_enum(operation.target)
-        for table in dict.fromkeys(use.table for use in operation.uses):
-            actions = [a for use in operation.uses if use.table == table for a in self._convert_labels(use)]
-            yield f"ALTER TABLE {self.qualified(table)} {', '.join(actions)}"
-        yield f"DROP TYPE {self.qualified(former)}"
-        # the comment was that of the former type
-        if operation.target.description == operation.source.description:
-            yield from self.comment_enum(operation.target)
+    def create_table(self, table: Table, *, foreign_keys: bool) -> str:
+        """:returns: A statement that creates the table; sequences that are not part of a column are there."""
+        columns = tuple(_with_sequence(table.name, column) for column in table.columns)
+        statement = super().create_table(replace(table, columns=columns), foreign_keys=foreign_keys)
+        if isinstance(table, PostgreSQLTable):
+            if table.unlogged:
+                statement = statement.replace("CREATE TABLE", "CREATE UNLOGGED TABLE", 1)
+            if table.partition_by is not None:
+                statement += f" PARTITION BY {self.expression(table.partition_by)}"
+        return statement
 
-    def _convert_labels(self, use: EnumUse) -> Iterator[str]:
-        """Clauses that give a column the new type of the same name; plain text, if it is to have yet another or to go."""
-        column = self.quote(use.source.name)
-        is_list = isinstance(use.source.data_type, SqlArray)
-        text = "text[]" if is_list else "text"
-        data_type = text if use.target is None else self.data_type(use.target.data_type)
-        if use.source.default is not None:
-            yield f"ALTER COLUMN {column} DROP DEFAULT"
-        yield f"ALTER COLUMN {column} SET DATA TYPE {data_type} USING {column}::{text}::{data_type}"
-        if use.target is not None and use.target.default is not None:
-            yield f"ALTER COLUMN {column} SET DEFAULT {self.expression(use.target.default)}"
+    def table_statements(self, operation: CreateTable | AlterTable | RenameTable | DropTable) -> Iterator[str]:
+        """:returns: Statements that create, alter, rename or drop a table."""
+        if not isinstance(operation, CreateTable):
+            yield from super().table_statements(operation)
+            return
+        table = operation.table
+        yield from self._create_sequences(table.name, table.columns)
+        yield from super().table_statements(operation)
+        yield from self._own_sequences(table.name, table.columns)
 
-    def retype_member(self, struct: StructType, member: StructMember) -> Iterator[str]:
-        """:returns: A statement that the server refuses if a column has the composite type."""
-        yield (
-            f"ALTER TYPE {self.qualified(struct.name)} ALTER ATTRIBUTE {self.quote(member.name)}"
-            f" SET DATA TYPE {self.data_type(member.data_type)}"
-        )
+    def _create_sequences(self, table: QualifiedId, columns: Iterable[Column]) -> Iterator[str]:
+        """Sequences that defaults take values from, but for those that come with the type of a column."""
+        for column in columns:
+            sequence = _with_sequence(table, column).sequence
+            if sequence is not None:
+                missing = "" if column.sequence is None else "IF NOT EXISTS "
+                yield f"CREATE SEQUENCE {missing}{self.qualified(sequence)}"
+
+    def _own_sequences(self, table: QualifiedId, columns: Iterable[Column]) -> Iterator[str]:
+        for column in columns:
+            sequence = _with_sequence(table, column).sequence
+            if sequence is not None and column.sequence is None:
+                owner = f"{self.qualified(table)}.{self.quote(column.name)}"
+                yield f"ALTER SEQUENCE {self.qualified(sequence)} OWNED BY {owner}"
 
     def alter_table(self, operation: AlterTable) -> Iterator[str]:
         """:returns: Statements that alter a table: one for all that can be combined, one per rename, one per comment."""
-        table = operation.target
-        yield from self._combined(table.name, (a for c in _early_changes(operation) for a in self.actions(c)))
+        name = operation.target.name
+        alteration = plan_alteration(operation)
+        counted = [change.target for change in operation.changes if starts_counting(change)]
+        new = [*counted, *(c.column for c in operation.changes if isinstance(c, AddColumn))]
+        for rename in alteration.renamed:
+            yield from self._combined(name, self.actions(rename))
+        yield from self._combined(name, self._early_actions(alteration))
+        for column in alteration.uncounted:
+            if is_counted(column) and column.sequence is None:
+                yield self._for_sequence(name, column, "DROP SEQUENCE %s")
+        yield from self._create_sequences(name, new)
+        yield from self._later_statements(name, alteration)
+        yield from self._own_sequences(name, new)
+        for column in counted:
+            yield self._advance_sequence(name, column)
+        for change in operation.changes:
+            yield from self.comment_change(operation.target, change)
+
+    def _early_actions(self, alteration: Alteration) -> Iterator[str]:
+        for column in alteration.uncounted:
+            what = "DEFAULT" if is_counted(column) else "IDENTITY"
+            yield f"ALTER COLUMN {self.quote(column.name)} DROP {what}"
+
+    def _later_statements(self, table: QualifiedId, alteration: Alteration) -> Iterator[str]:
         pending: list[str] = []
-        for change in _later_changes(operation):
-            actions = list(self.actions(change))
+        for change in alteration.changes:
+            actions = list(self._table_actions(table, change, alteration))
             if isinstance(change, RenameConstraint):
-                yield from self._combined(table.name, pending)
-                yield from self._combined(table.name, actions)
+                yield from self._combined(table, pending)
+                yield from self._combined(table, actions)
                 pending = []
             else:
                 pending += actions
-        yield from self._combined(table.name, pending)
-        for change in operation.changes:
-            if (
-                isinstance(change, AlterColumn)
-                and change.source.identity is None
-                and change.target.identity is not None
-            ):
-                yield self._advance_sequence(table.name, change.target.name)
-            yield from self.comment_change(table, change)
+        yield from self._combined(table, pending)
+        for change in alteration.changes:
+            if isinstance(change, AlterColumn) and self._widens_sequence(change):
+                words = f"ALTER SEQUENCE %s AS {self.data_type(change.target.data_type)}"
+                yield self._for_sequence(table, change.target, words)
+
+    def _table_actions(self, table: QualifiedId, change: TableChange, alteration: Alteration) -> Iterator[str]:
+        match change:
+            case AddConstraint(constraint=constraint) if constraint in alteration.validated:
+                yield f"VALIDATE CONSTRAINT {self.quote(constraint.name)}"
+            case AddColumn(column=column):
+                yield from self.actions(AddColumn(_with_sequence(table, column)))
+            case AlterColumn(source=source, target=target) if is_counted(target):
+                default = None
+                if source.identity is None:
+                    sequence = target.sequence or _sequence_name(table, target)
+                    default = self.next_value(sequence)
+                plain = replace(target, identity=None, sequence=None, default=default)
+                before = replace(source, identity=None, sequence=None)
+                yield from self.actions(AlterColumn(before, plain))
+            case _:
+                yield from self.actions(change)
+
+    def column_actions(self, source: Column, target: Column) -> Iterator[str]:
+        """:returns: Clauses of `ALTER COLUMN`; a computed column stops to be one first."""
+        if source.generated is not None and target.generated is None:
+            yield "DROP EXPRESSION"
+        if target.generated is not None and source.generated != target.generated:
+            yield self._recompute(target, target.generated)
+        if source.collation != target.collation and source.data_type == target.data_type:
+            yield self.retype(source, target)
+        yield from super().column_actions(source, target)
+
+    def _recompute(self, column: Column, generated: Generated) -> str:
+        if not features_of(self.capabilities.version).set_expression:
+            raise UnsupportedError(
+                f"column {column.name.name}: {self.capabilities.version} cannot change how it is computed; drop it, and add it"
+                " again"
+            )
+        return f"SET EXPRESSION AS ({self.expression(generated.expression)})"
+
+    def option_actions(self, source: Table, target: Table) -> Iterator[str]:
+        """
+        :returns: Clauses of `ALTER TABLE` that change what only tables of this product have.
+        :raises UnsupportedError: if rows are to be spread over partitions in another way.
+        """
+        before, after = (t if isinstance(t, PostgreSQLTable) else PostgreSQLTable(t.name, ()) for t in (source, target))
+        if before.partition_by != after.partition_by:
+            raise UnsupportedError(
+                f"{target.name.display}: cannot be partitioned by {after.partition_by} instead of {before.partition_by};"
+                " create another table, and copy the rows"
+            )
+        if before.unlogged != after.unlogged:
+            yield "SET UNLOGGED" if after.unlogged else "SET LOGGED"
 
     def _combined(self, table: QualifiedId, actions: Iterable[str]) -> Iterator[str]:
         listed = ",\n    ".join(actions)
         if listed:
             yield f"ALTER TABLE {self.qualified(table)}\n    {listed}"
 
-    def _advance_sequence(self, table: QualifiedId, column: LocalId) -> str:
+    def _for_sequence(self, table: QualifiedId, column: Column, words: str) -> str:
+        """A statement that does something to the sequence of a column, whatever its name."""
+        sequence = self._sequence_of(table, column.name)
+        body = f"BEGIN EXECUTE (SELECT pg_catalog.format({self.literal(words)}, {sequence})); END"
+        return f"DO {self.literal(body)}"
+
+    def _sequence_of(self, table: QualifiedId, column: LocalId) -> str:
+        """An expression for the sequence that belongs to a column."""
+        return f"pg_catalog.pg_get_serial_sequence({self.literal(self.qualified(table))}, {self.literal(column.name)})"
+
+    def _advance_sequence(self, table: QualifiedId, column: Column) -> str:
         """A statement that makes the next generated value follow the largest one that is there."""
-        sequence = (
-            f"pg_catalog.pg_get_serial_sequence({self.literal(self.qualified(table))}, {self.literal(column.name)})"
-        )
-        following = f"GREATEST(COALESCE(MAX({self.quote(column)}), 0), 0) + 1"
-        return f"SELECT pg_catalog.setval({sequence}, {following}, false) FROM {self.qualified(table)}"
+        sequence = self._sequence_of(table, column.name)
+        last = f"COALESCE(MAX({self.quote(column.name)}), 0)"
+        if column.sequence is not None:
+            # others take values from it, too
+            sequence = self.literal(self.qualified(column.sequence))
+            last = f"{last}, (SELECT last_value FROM {self.qualified(column.sequence)})"
+        return f"SELECT pg_catalog.setval({sequence}, (GREATEST({last}, 0) + 1)::bigint, false) FROM {self.qualified(table)}"
+
+    def _widens_sequence(self, change: AlterColumn) -> bool:
+        """True if a sequence must go on beyond the type that the column had; an identity sees to that itself."""
+        is_own = is_counted(change.source) and is_counted(change.target) and change.target.sequence is None
+        retyped = change.source.data_type != change.target.data_type
+        return is_own and retyped and isinstance(change.target.data_type, SqlInteger)
 
     def retype(self, source: Column, target: Column) -> str:
         """
@@ -234,6 +290,8 @@ class PostgreSQLWriter(AnsiWriter):
         A cast is written only where the server needs one: with a cast, text that is too long would be cut silently.
         """
         clause = super().retype(source, target)
+        if target.collation is not None:
+            clause += f" COLLATE {target.collation}"
         conversion = convert(source.data_type, target.data_type)
         if not conversion.explicit:
             return clause
@@ -246,28 +304,10 @@ class PostgreSQLWriter(AnsiWriter):
         statement = super().insert_labels(table, labels)
         return f"{statement} ON CONFLICT ({self.quote(LOOKUP_VALUE)}) DO NOTHING"
 
-    def comment_enum(self, enum: EnumType, *, always: bool = False) -> Iterator[str]:
-        """
-        :param always: True to remove the comment where there is to be none.
-        :returns: Statements that set the comment of an enumeration.
-        """
-        if always or enum.description is not None:
-            yield self._comment(f"TYPE {self.qualified(enum.name)}", enum.description)
-
-    def comment_struct(self, struct: StructType, source: StructType | None = None) -> Iterator[str]:
-        """:returns: Statements that set comments of a composite type and its members, where they differ."""
-        if struct.description != (None if source is None else source.description):
-            yield self._comment(f"TYPE {self.qualified(struct.name)}", struct.description)
-        before = {} if source is None else {member.name: member.description for member in source.members}
-        for member in struct.members:
-            if member.description != before.get(member.name):
-                place = f"{self.qualified(struct.name)}.{self.quote(member.name)}"
-                yield self._comment(f"COLUMN {place}", member.description)
-
     def comment_table(self, table: Table) -> Iterator[str]:
         """:returns: Statements that set comments of a new table and its columns."""
         if table.description is not None:
-            yield self._comment(f"TABLE {self.qualified(table.name)}", table.description)
+            yield self.comment(f"TABLE {self.qualified(table.name)}", table.description)
         for column in table.columns:
             if column.description is not None:
                 yield self._comment_column(table, column)
@@ -280,37 +320,21 @@ class PostgreSQLWriter(AnsiWriter):
             case AlterColumn(source=source, target=target) if source.description != target.description:
                 yield self._comment_column(table, target)
             case SetDescription(description=description):
-                yield self._comment(f"TABLE {self.qualified(table.name)}", description)
+                yield self.comment(f"TABLE {self.qualified(table.name)}", description)
             case _:
                 return
 
     def _comment_column(self, table: Table, column: Column) -> str:
-        return self._comment(f"COLUMN {self.qualified(table.name)}.{self.quote(column.name)}", column.description)
-
-    def _comment(self, place: str, description: str | None) -> str:
-        return f"COMMENT ON {place} IS {self.literal(description)}"
+        return self.comment(f"COLUMN {self.qualified(table.name)}.{self.quote(column.name)}", column.description)
 
 
-def _early_changes(operation: AlterTable) -> Iterator[TableChange]:
-    """Identities to drop: as long as a column has one, the server lets it only have a type that suits a sequence."""
-    for change in operation.changes:
-        if _loses_identity_and_type(change):
-            yield AlterColumn(change.source, replace(change.source, identity=None))
+def _sequence_name(table: QualifiedId, column: Column) -> QualifiedId:
+    """:returns: Name for a sequence of the column's own."""
+    return QualifiedId(table.namespace, constraint_name(table.name, column.name.name, "seq", max_bytes=63))
 
 
-def _later_changes(operation: AlterTable) -> Iterator[TableChange]:
-    """All other changes."""
-    for change in operation.changes:
-        if _loses_identity_and_type(change):
-            yield AlterColumn(replace(change.source, identity=None), change.target)
-        else:
-            yield change
-
-
-def _loses_identity_and_type(change: TableChange) -> TypeGuard[AlterColumn]:
-    return (
-        isinstance(change, AlterColumn)
-        and change.source.identity is not None
-        and change.target.identity is None
-        and change.source.data_type != change.target.data_type
-    )
+def _with_sequence(table: QualifiedId, column: Column) -> Column:
+    """:returns: The column, with the sequence that must be there before it is created."""
+    if not is_counted(column) or is_plainly_counted(column) or column.sequence is not None:
+        return column
+    return replace(column, sequence=_sequence_name(table, column))
