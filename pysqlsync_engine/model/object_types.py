@@ -120,6 +120,11 @@ class Column(DatabaseObject):
         """True if a row can be inserted without a value for this column."""
         return self.nullable or self.default is not None or self.identity is not None or self.generated is not None
 
+    @property
+    def vendor_markers(self) -> tuple[object, ...]:
+        """What a class has to say so that lowering makes the attributes that a vendor's column has besides."""
+        return ()
+
 
 @dataclass(frozen=True, slots=True)
 class Relation:
@@ -183,6 +188,11 @@ class Table(DatabaseObject):
     def key_names(self) -> tuple[str, ...]:
         """Names of the primary-key columns, unquoted, in key order; empty for a table without a key."""
         return () if self.primary_key is None else tuple(column.name for column in self.primary_key.columns)
+
+    @property
+    def vendor_markers(self) -> tuple[object, ...]:
+        """As for a column."""
+        return ()
 
     @property
     def foreign_keys(self) -> tuple[ForeignKeyConstraint, ...]:
@@ -285,10 +295,13 @@ class Catalog(DatabaseObject):
 
     :param unmanaged: What a server has besides that the model has no words for, as `kind name`: `view public.v`. It is
         reported and never touched; empty in a catalog formed from classes, not compared, and produces no SQL.
+    :param extensions: Modules of the server that objects of the catalog may need, each with the namespace of its members; those
+        that are missing are created, none is ever dropped; not compared.
     """
 
     namespaces: tuple[Namespace, ...] = ()
     unmanaged: tuple[str, ...] = field(default=(), compare=False)
+    extensions: tuple[QualifiedId, ...] = field(default=(), compare=False)
 
     def tables(self) -> Iterator[Table]:
         """All tables, by namespace and name."""

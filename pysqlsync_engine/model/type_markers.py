@@ -31,6 +31,21 @@ class NativeType:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedType:
+    """
+    The type of the column is one that no class describes: `Annotated[str, NamedType("mood", namespace="other")]`.
+
+    It has to be there already.
+
+    :param name: Name of the type, unquoted.
+    :param namespace: `None` for the namespace of the class.
+    """
+
+    name: str
+    namespace: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ServerDefault:
     """
     The default of the column as an SQL expression: `Annotated[datetime, ServerDefault("now()")]`.

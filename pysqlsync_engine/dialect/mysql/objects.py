@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pysqlsync_engine.model.object_types import Column, Table
+from pysqlsync_engine.model.vendor_markers import MySQLInvisible, MySQLOnUpdate, MySQLOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,12 @@ class MySQLColumn(Column):
 
     on_update: str | None = field(default=None, kw_only=True)
     visible: bool = field(default=True, kw_only=True)
+
+    @property
+    def vendor_markers(self) -> tuple[object, ...]:
+        """Tags for a field; none for a column that is as usual."""
+        renewed = () if self.on_update is None else (MySQLOnUpdate(self.on_update),)
+        return renewed if self.visible else (*renewed, MySQLInvisible())
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +42,9 @@ class MySQLTable(Table):
     collation: str | None = field(default=None, kw_only=True)
     row_format: str | None = field(default=None, kw_only=True)
     options: tuple[str, ...] = field(default=(), kw_only=True)
+
+    @property
+    def vendor_markers(self) -> tuple[object, ...]:
+        """Options for `__table__`; none for a table that is as usual."""
+        options = MySQLOptions(self.engine, self.collation, self.row_format, self.options)
+        return () if options == MySQLOptions() else (options,)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pysqlsync_engine.model.object_types import Table
+from pysqlsync_engine.model.vendor_markers import PostgreSQLOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +20,9 @@ class PostgreSQLTable(Table):
 
     partition_by: str | None = field(default=None, kw_only=True)
     unlogged: bool = field(default=False, kw_only=True)
+
+    @property
+    def vendor_markers(self) -> tuple[object, ...]:
+        """Options for `__table__`; none for a table that is as usual."""
+        options = PostgreSQLOptions(self.partition_by, self.unlogged)
+        return () if options == PostgreSQLOptions() else (options,)
