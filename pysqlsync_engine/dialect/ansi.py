@@ -19,6 +19,7 @@ from pysqlsync_engine.migration.operations import (
     AlterTable,
     CreateDomain,
     CreateEnum,
+    CreateExtension,
     CreateIndex,
     CreateNamespace,
     CreateStruct,
@@ -108,10 +109,19 @@ class AnsiWriter(DefinitionWriter):
                 yield from self.other_statements(operation)
 
     def other_statements(
-        self, operation: CreateNamespace | DropNamespace | RenameType | AddForeignKey | DropForeignKey | FillLookup
+        self,
+        operation: CreateNamespace
+        | DropNamespace
+        | CreateExtension
+        | RenameType
+        | AddForeignKey
+        | DropForeignKey
+        | FillLookup,
     ) -> Iterator[str]:
-        """:returns: Statements for namespaces, names of types, foreign keys and labels."""
+        """:returns: Statements for namespaces, extensions, names of types, foreign keys and labels."""
         match operation:
+            case CreateExtension(name=name):
+                yield self.create_extension(name)
             case CreateNamespace(name=name):
                 yield self.create_namespace(name)
             case DropNamespace(name=name):
@@ -124,6 +134,13 @@ class AnsiWriter(DefinitionWriter):
                 yield f"ALTER TABLE {self.qualified(name)} DROP CONSTRAINT {self.quote(key.name)}"
             case FillLookup(table=table, labels=labels):
                 yield self.insert_labels(table, labels)
+
+    def create_extension(self, name: QualifiedId) -> str:
+        """
+        :returns: A statement that creates an extension.
+        :raises UnsupportedError: always; the standard has none.
+        """
+        raise UnsupportedError(f"extension {name.name}: ANSI SQL has no extensions; install it by other means")
 
     def enum_statements(self, operation: CreateEnum | AlterEnum | DropEnum) -> Iterator[str]:
         """:returns: Statements that create, alter or drop an enumeration."""

@@ -19,6 +19,7 @@ from pysqlsync_engine.migration.operations import (
     AddForeignKey,
     AlterEnum,
     AlterTable,
+    CreateExtension,
     CreateIndex,
     CreateNamespace,
     CreateTable,
@@ -85,6 +86,7 @@ def compare(
     creates = capabilities is None or capabilities.namespaces
     operations = (
         *(CreateNamespace(name) for name in missing if name.name and creates),
+        *_extensions(source, target),
         *renaming.operations,
         *enums,
         *diff_domains(before, target),
@@ -94,6 +96,11 @@ def compare(
         *(operation for pair in pairs for operation in _altered(pair, unsettled, capabilities)),
     )
     return Difference(operations, (*renaming.warnings, *_stale_labels(before, target)))
+
+
+def _extensions(source: Catalog, target: Catalog) -> Iterator[CreateExtension]:
+    present = {extension.name for extension in source.extensions}
+    yield from (CreateExtension(name) for name in target.extensions if name.name not in present)
 
 
 def _stale_labels(source: Catalog, target: Catalog) -> Iterator[str]:

@@ -16,6 +16,7 @@ from pysqlsync_engine.migration.operations import (
     AlterTable,
     CreateDomain,
     CreateEnum,
+    CreateExtension,
     CreateIndex,
     CreateNamespace,
     CreateStruct,
@@ -49,7 +50,7 @@ def inverse(operation: Operation) -> Operation | None:
             return _inverse_alteration(operation)
         case RenameType() | RenameTable() | RenameIndex():
             return _inverse_rename(operation)
-        case DropTable() | FillLookup():
+        case DropTable() | FillLookup() | CreateExtension():
             return None
         case CreateTable() | AddForeignKey() | DropForeignKey() | CreateIndex() | DropIndex():
             return _inverse_of_part(operation)

@@ -33,6 +33,13 @@ class DropNamespace:
 
 
 @dataclass(frozen=True, slots=True)
+class CreateExtension:
+    """Create a module of the server's own, or somebody else's, that objects of the catalog need."""
+
+    name: QualifiedId
+
+
+@dataclass(frozen=True, slots=True)
 class CreateEnum:
     """Create an enumeration type, with its comment."""
 
@@ -339,6 +346,7 @@ class FillLookup:
 Operation: TypeAlias = (
     CreateNamespace
     | DropNamespace
+    | CreateExtension
     | CreateEnum
     | AlterEnum
     | DropEnum
@@ -366,7 +374,7 @@ Operation: TypeAlias = (
 def touches(operation: Operation) -> frozenset[QualifiedId]:
     """:returns: Names of the tables and types that the operation creates, changes or drops; none for a namespace."""
     match operation:
-        case CreateNamespace() | DropNamespace():
+        case CreateNamespace() | DropNamespace() | CreateExtension():
             return frozenset()
         case RenameTable(source=source, target=target):
             return frozenset({source, target})

@@ -15,6 +15,7 @@ from pysqlsync_engine.migration.operations import (
     AlterTable,
     CreateDomain,
     CreateEnum,
+    CreateExtension,
     CreateIndex,
     CreateNamespace,
     CreateStruct,
@@ -40,7 +41,7 @@ from pysqlsync_engine.model.object_types import DomainType, EnumType, StructType
 
 _STAGES: tuple[tuple[type[Operation], ...], ...] = (
     (DropForeignKey, DropTable, DropIndex, AlterTable),
-    (CreateNamespace, RenameType, RenameTable, AlterTable, RenameIndex),
+    (CreateNamespace, CreateExtension, RenameType, RenameTable, AlterTable, RenameIndex),
     (
         CreateEnum,
         AlterEnum,

@@ -15,6 +15,7 @@ from pysqlsync_engine.migration.operations import (
     AlterTable,
     CreateDomain,
     CreateEnum,
+    CreateExtension,
     CreateIndex,
     CreateNamespace,
     CreateStruct,
@@ -79,6 +80,7 @@ def _summary(operation: Operation, writer: DefinitionWriter) -> str:
 def _object(
     operation: CreateNamespace
     | DropNamespace
+    | CreateExtension
     | CreateEnum
     | DropEnum
     | CreateStruct
@@ -92,6 +94,8 @@ def _object(
     match operation:
         case CreateNamespace(name=name) | DropNamespace(name=name):
             return f"namespace {name.name}"
+        case CreateExtension(name=name):
+            return f"extension {name.name}"
         case CreateEnum(enum=enum) | DropEnum(enum=enum):
             return f"enum {enum.name.display}"
         case CreateStruct(struct=struct) | DropStruct(struct=struct):
