@@ -14,6 +14,7 @@ from pysqlsync_engine.discovery.reader import (
     LabelRow,
     MemberRow,
     NamedRow,
+    namespace_of,
 )
 from pysqlsync_engine.errors import DiscoveryError
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
@@ -42,19 +43,20 @@ def assemble(rows: CatalogRows) -> Catalog:
     structs = _make_structs(rows)
     domains: dict[QualifiedId, DomainType] = {d.name: d for d in sorted(rows.domains, key=lambda domain: domain.name)}
     tables = _make_tables(rows)
-    _check_namespaces(rows.namespaces, [*enums, *structs, *domains, *tables])
+    homes = {name: _home(name, rows) for name in (*enums, *structs, *domains, *tables)}
     return Catalog(
         tuple(
             Namespace(
                 LocalId(name),
-                enums=_within(name, enums),
-                structs=_within(name, structs),
-                tables=_within(name, tables),
-                domains=_within(name, domains),
+                enums=_within(name, enums, homes),
+                structs=_within(name, structs, homes),
+                tables=_within(name, tables, homes),
+                domains=_within(name, domains, homes),
             )
             for name in sorted(rows.namespaces)
         ),
         unmanaged=tuple(sorted(rows.unmanaged)),
+        extensions=rows.extensions,
     )
 
 
@@ -151,12 +153,16 @@ def _ordered(rows: Iterable[LabelRow]) -> tuple[str, ...]:
     return tuple(row.label for row in _by_position(rows))
 
 
-def _within(namespace: str, objects: Mapping[QualifiedId, T]) -> tuple[T, ...]:
-    return tuple(item for name, item in objects.items() if name.namespace == namespace)
+def _within(namespace: str, objects: Mapping[QualifiedId, T], homes: Mapping[QualifiedId, str | None]) -> tuple[T, ...]:
+    return tuple(item for name, item in objects.items() if homes[name] == namespace)
 
 
-def _check_namespaces(namespaces: Iterable[str], names: Iterable[QualifiedId]) -> None:
-    known = set(namespaces)
-    for name in names:
-        if name.namespace not in known:
-            raise DiscoveryError(f"{name.display}: was read, but not its namespace; please report this")
+def _home(name: QualifiedId, rows: CatalogRows) -> str | None:
+    """
+    :returns: The namespace that an object is in.
+    :raises DiscoveryError: if it is none of those that were read.
+    """
+    home = namespace_of(name.name, rows.namespaces) if rows.prefixed else name.namespace
+    if home not in rows.namespaces:
+        raise DiscoveryError(f"{name.display}: was read, but not its namespace; please report this")
+    return home

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -69,6 +69,8 @@ class CatalogRows:
     Everything that was read, in any order; `assemble` makes a catalog of it.
 
     :param namespaces: Those of the requested ones that exist.
+    :param prefixed: True if a namespace is a prefix of the names of its objects, as in servers that have none; the empty one
+        then has the objects that begin with none of the others.
     :param tables: Base tables only: no views, no partitions, no members of extensions; still without columns, constraints,
         indexes and labels, but of the vendor's class and with its attributes.
     :param enum_labels: Labels of enumeration types.
@@ -76,6 +78,7 @@ class CatalogRows:
     :param lookup_labels: Their rows.
     :param unmanaged: What is there but is none of the kinds above, or what an object has besides that the model has no
         words for, as `kind name`: reported, never touched.
+    :param extensions: Those of the database, each with the namespace of its members.
     """
 
     namespaces: tuple[str, ...] = ()
@@ -91,6 +94,18 @@ class CatalogRows:
     lookups: tuple[QualifiedId, ...] = ()
     lookup_labels: tuple[LabelRow, ...] = ()
     unmanaged: tuple[str, ...] = ()
+    extensions: tuple[QualifiedId, ...] = ()
+    prefixed: bool = False
+
+
+def namespace_of(name: str, namespaces: Iterable[str]) -> str | None:
+    """
+    :param name: Of an object in a server without namespaces.
+    :returns: Which of the namespaces is the prefix of its name, the longest one if several are; the empty one if none is; `None`
+        if the empty one is not among them.
+    """
+    fitting = [namespace for namespace in namespaces if not namespace or name.startswith(f"{namespace}__")]
+    return max(fitting, key=len, default=None)
 
 
 class CatalogReader(Protocol):
