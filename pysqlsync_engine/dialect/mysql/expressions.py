@@ -77,7 +77,12 @@ def parse_metadata(text: str) -> str:
 
 def parse_expression(shown: str) -> str:
     """:returns: An expression as the model holds it, without parentheses around the whole, given what the server prints."""
-    return strip_parentheses(_SERVER_TOKEN.sub(_standardize, shown))
+    return strip_parentheses(standardize(shown))
+
+
+def standardize(shown: str) -> str:
+    """:returns: The text with its strings in the standard form, given what the server prints."""
+    return _SERVER_TOKEN.sub(_standardize, shown)
 
 
 def _standardize(token: re.Match[str]) -> str:
@@ -149,7 +154,7 @@ def read_marked_default(printed: str, extra: str, data_type: SqlType, now: str) 
     if "DEFAULT_GENERATED" not in extra:
         return literal_default(printed, data_type)
     current = spell_now(printed, now) if isinstance(data_type, SqlTimestamp) and _is_bare_now(printed) else None
-    return current or enclose(_SERVER_TOKEN.sub(_standardize, parse_metadata(printed)))
+    return current or enclose(standardize(parse_metadata(printed)))
 
 
 def _is_bare_now(printed: str) -> bool:
@@ -164,7 +169,7 @@ def read_default(printed: str, data_type: SqlType, now: str) -> str | None:
     current = spell_now(printed, now)
     if current is not None:
         return current
-    text = _SERVER_TOKEN.sub(_standardize, printed)
+    text = standardize(printed)
     value = constant_value(text)
     return enclose(text) if value is None else literal_default(value, data_type)
 

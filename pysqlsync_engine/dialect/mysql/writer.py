@@ -19,20 +19,18 @@ from pysqlsync_engine.migration.operations import (
     AlterColumn,
     AlterTable,
     CreateIndex,
-    CreateNamespace,
     CreateTable,
     DropColumn,
     DropConstraint,
     DropForeignKey,
     DropIndex,
-    DropNamespace,
     DropTable,
     FillLookup,
+    Operation,
     RenameColumn,
     RenameConstraint,
     RenameIndex,
     RenameTable,
-    RenameType,
     SetDescription,
     SetOptions,
     TableChange,
@@ -194,9 +192,7 @@ class MySQLWriter(AnsiWriter):
         if table.description is not None:
             yield f"COMMENT={self.literal(table.description)}"
 
-    def other_statements(
-        self, operation: CreateNamespace | DropNamespace | RenameType | AddForeignKey | DropForeignKey | FillLookup
-    ) -> Iterator[str]:
+    def other_statements(self, operation: Operation) -> Iterator[str]:
         """:returns: Statements for foreign keys and labels; namespaces are prefixes, and types parts of columns."""
         match operation:
             case AddForeignKey(table=name, constraint=key):
