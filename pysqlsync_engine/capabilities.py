@@ -43,6 +43,7 @@ class Capabilities:
     :param keys_pin_types: True if a column of a foreign key cannot get another type.
     :param keys_need_index: True if columns of a foreign key must be the first ones of an index of their table.
     :param expressions_pin_names: True if a column cannot get another name while an expression mentions it.
+    :param invents_values: True if rows get a made-up value where a column that refuses NULL is added without a default.
     :param index_names_per_table: True if tables of a namespace may have indexes (and keys) of the same name.
     :param indexes_with_table: True if the statement that creates a table creates its indexes too.
     :param identifiers_in_characters: True if names are limited in characters; then `max_identifier_bytes` counts these.
@@ -65,6 +66,7 @@ class Capabilities:
     keys_need_index: bool = False
     expressions_pin_names: bool = False
     index_names_per_table: bool = False
+    invents_values: bool = False
     indexes_with_table: bool = False
     identifiers_in_characters: bool = False
     max_label_characters: int | None = None

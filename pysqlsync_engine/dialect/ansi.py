@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pysqlsync_engine.capabilities import Capabilities
+from pysqlsync_engine.dialect.type_writer import AnsiTypeWriter
 from pysqlsync_engine.errors import UnsupportedError
 from pysqlsync_engine.migration.hazards import hazards_of
 from pysqlsync_engine.migration.inverse import inverse
@@ -33,6 +33,7 @@ from pysqlsync_engine.migration.operations import (
     DropNamespace,
     DropStruct,
     DropTable,
+    FillColumn,
     FillLookup,
     Operation,
     RenameColumn,
@@ -44,34 +45,29 @@ from pysqlsync_engine.migration.operations import (
     SetOptions,
     TableChange,
 )
-from pysqlsync_engine.migration.plan import Step
+from pysqlsync_engine.migration.plan import RangeUpdate, Step
 from pysqlsync_engine.migration.summary import summarize
 from pysqlsync_engine.model.constraint_types import Index
-from pysqlsync_engine.model.definition import DefinitionWriter
 from pysqlsync_engine.model.id_types import QualifiedId
 from pysqlsync_engine.model.object_types import (
     Column,
-    DomainType,
-    EnumType,
-    StructMember,
-    StructType,
     Table,
 )
 from pysqlsync_engine.options import Hazard
+
+BATCH_ROWS = 10_000
+"""Rows that are changed at a time where others are to be let in between."""
 
 LOOKUP_VALUE = "value"
 """Column of a lookup table that holds the labels."""
 
 
-class AnsiWriter(DefinitionWriter):
+class AnsiWriter(AnsiTypeWriter):
     """
     Writes operations as ANSI SQL, one change per statement, without comments on objects, which the standard lacks.
 
     :param capabilities: Of the server that is to execute the statements.
     """
-
-    def __init__(self, capabilities: Capabilities) -> None:
-        self.capabilities = capabilities
 
     def write(self, operation: Operation) -> Step:
         """
@@ -116,7 +112,8 @@ class AnsiWriter(DefinitionWriter):
         | RenameType
         | AddForeignKey
         | DropForeignKey
-        | FillLookup,
+        | FillLookup
+        | FillColumn,
     ) -> Iterator[str]:
         """:returns: Statements for namespaces, extensions, names of types, foreign keys and labels."""
         match operation:
@@ -134,6 +131,8 @@ class AnsiWriter(DefinitionWriter):
                 yield f"ALTER TABLE {self.qualified(name)} DROP CONSTRAINT {self.quote(key.name)}"
             case FillLookup(table=table, labels=labels):
                 yield self.insert_labels(table, labels)
+            case FillColumn():
+                yield self.fill_column(operation)
 
     def create_extension(self, name: QualifiedId) -> str:
         """
@@ -141,101 +140,6 @@ class AnsiWriter(DefinitionWriter):
         :raises UnsupportedError: always; the standard has none.
         """
         raise UnsupportedError(f"extension {name.name}: ANSI SQL has no extensions; install it by other means")
-
-    def enum_statements(self, operation: CreateEnum | AlterEnum | DropEnum) -> Iterator[str]:
-        """:returns: Statements that create, alter or drop an enumeration."""
-        match operation:
-            case CreateEnum(enum=enum):
-                yield self.create_enum(enum)
-                yield from self.comment_enum(enum)
-            case DropEnum(enum=enum):
-                yield self.drop_enum(enum)
-            case AlterEnum(source=source, target=target):
-                if source.labels != target.labels:
-                    yield from self.change_labels(operation)
-                if source.description != target.description:
-                    yield from self.comment_enum(target, always=True)
-
-    def drop_enum(self, enum: EnumType) -> str:
-        """:returns: A statement that drops the enumeration."""
-        return f"DROP DOMAIN {self.qualified(enum.name)}"
-
-    def change_labels(self, operation: AlterEnum) -> Iterator[str]:
-        """
-        :returns: Statements that change the labels of an enumeration.
-        :raises UnsupportedError: always; the standard cannot change the nameless check of a domain.
-        """
-        raise UnsupportedError(
-            f"enum {operation.target.name.display}: ANSI SQL cannot change its labels; use EnumMode.CHECK or EnumMode.RELATION"
-        )
-
-    def struct_statements(self, operation: CreateStruct | AlterStruct | DropStruct) -> Iterator[str]:
-        """:returns: Statements that create, alter or drop a composite type."""
-        match operation:
-            case CreateStruct(struct=struct):
-                yield self.create_struct(struct)
-                yield from self.comment_struct(struct)
-            case DropStruct(struct=struct):
-                yield f"DROP TYPE {self.qualified(struct.name)}"
-            case AlterStruct(source=source, target=target):
-                yield from self.change_members(source, target)
-                yield from self.comment_struct(target, source)
-
-    def change_members(self, source: StructType, target: StructType) -> Iterator[str]:
-        """:returns: Statements that add, drop and re-type members of a composite type."""
-        before = {member.name: member for member in source.members}
-        after = {member.name: member for member in target.members}
-        prefix = f"ALTER TYPE {self.qualified(target.name)}"
-        for name in before:
-            if name not in after:
-                yield f"{prefix} DROP ATTRIBUTE {self.quote(name)}"
-        for name, member in after.items():
-            if name not in before:
-                yield f"{prefix} ADD ATTRIBUTE {self.member(member)}"
-            elif before[name].data_type != member.data_type:
-                yield from self.retype_member(target, member)
-
-    def retype_member(self, struct: StructType, member: StructMember) -> Iterator[str]:
-        """
-        :returns: Statements that change the type of a member of a composite type.
-        :raises UnsupportedError: if the dialect cannot.
-        """
-        raise UnsupportedError(
-            f"type {struct.name.display}: ANSI SQL cannot change the type of member {member.name.name}; give it another name"
-        )
-
-    def domain_statements(self, operation: CreateDomain | AlterDomain | DropDomain) -> Iterator[str]:
-        """:returns: Statements that create, alter or drop a domain."""
-        match operation:
-            case CreateDomain(domain=domain):
-                yield self.create_domain(domain)
-                yield from self.comment_domain(domain)
-            case DropDomain(domain=domain):
-                yield f"DROP DOMAIN {self.qualified(domain.name)}"
-            case AlterDomain(source=source, target=target):
-                prefix = f"ALTER DOMAIN {self.qualified(target.name)}"
-                yield from (f"{prefix} {action}" for action in self.domain_actions(source, target))
-                yield from self.comment_domain(target, source)
-
-    def domain_actions(self, source: DomainType, target: DomainType) -> Iterator[str]:
-        """:returns: Clauses of `ALTER DOMAIN`; conditions are matched by name."""
-        before = {check.name: check for check in source.constraints}
-        after = {check.name: check for check in target.constraints}
-        for name, check in before.items():
-            if after.get(name) != check:
-                yield f"DROP CONSTRAINT {self.quote(name)}"
-        if source.default != target.default:
-            yield "DROP DEFAULT" if target.default is None else f"SET DEFAULT {self.expression(target.default)}"
-        if source.nullable != target.nullable:
-            yield "DROP NOT NULL" if target.nullable else "SET NOT NULL"
-        for name, check in after.items():
-            if before.get(name) != check:
-                yield f"ADD {self.constraint(check)}"
-
-    def rename_type(self, source: EnumType | StructType | DomainType, target: QualifiedId) -> Iterator[str]:
-        """:returns: Statements that give a type another name."""
-        kind = "TYPE" if isinstance(source, StructType) else "DOMAIN"
-        yield f"ALTER {kind} {self.qualified(source.name)} RENAME TO {self.quote(target.name)}"
 
     def index_statements(self, operation: CreateIndex | DropIndex | RenameIndex) -> Iterator[str]:
         """:returns: Statements that create, drop or rename an index."""
@@ -337,34 +241,43 @@ class AnsiWriter(DefinitionWriter):
         del source  # the standard has no way to tell how values are converted
         return f"SET DATA TYPE {self.data_type(target.data_type)}"
 
+    def fill_column(self, operation: FillColumn, condition: str | None = None) -> str:
+        """
+        :param condition: On the rows; `None` for all of them.
+        :returns: A statement that gives a column a value in rows that have none.
+        """
+        column = self.quote(operation.column.name)
+        value = self.expression(operation.expression)
+        rows = "" if condition is None else f" AND {condition}"
+        return f"UPDATE {self.qualified(operation.table.name)} SET {column} = ({value}) WHERE {column} IS NULL{rows}"
+
+    def fill_batches(self, operation: FillColumn) -> RangeUpdate | None:
+        """:returns: Statements that do the same for some rows at a time; `None` for a table without a key."""
+        key = operation.table.primary_key
+        if key is None or key.lengths:
+            return None
+        columns, count = self.names(key.columns), len(key.columns)
+        low = ", ".join(self.placeholder(number) for number in range(1, count + 1))
+        high = ", ".join(self.placeholder(number) for number in range(count + 1, 2 * count + 1))
+        end = f"ORDER BY {columns} LIMIT 1 OFFSET {BATCH_ROWS - 1}"
+        select = f"SELECT {columns} FROM {self.qualified(operation.table.name)}"
+        return RangeUpdate(
+            first_end=f"{select} {end}",
+            next_end=f"{select} WHERE ({columns}) > ({low}) {end}",
+            until=self.fill_column(operation, f"({columns}) <= ({low})"),
+            between=self.fill_column(operation, f"({columns}) > ({low}) AND ({columns}) <= ({high})"),
+            after=self.fill_column(operation, f"({columns}) > ({low})"),
+        )
+
+    def placeholder(self, number: int) -> str:
+        """:returns: What stands for a value that is sent beside the statement; numbers begin with 1."""
+        del number
+        return "?"
+
     def insert_labels(self, table: Table, labels: tuple[str, ...]) -> str:
         """:returns: A statement that adds rows to a lookup table, in the order of the labels."""
         rows = ", ".join(f"({self.literal(label)})" for label in labels)
         return f"INSERT INTO {self.qualified(table.name)} ({self.quote(LOOKUP_VALUE)}) VALUES {rows}"
-
-    def comment_enum(self, enum: EnumType, *, always: bool = False) -> Iterator[str]:
-        """
-        :param always: True to remove the comment where there is to be none.
-        :returns: Statements that set the comment of an enumeration.
-        """
-        del enum, always
-        yield from ()
-
-    def comment_struct(self, struct: StructType, source: StructType | None = None) -> Iterator[str]:
-        """
-        :param source: The type as it was; `None` if it is new.
-        :returns: Statements that set comments of a composite type and its members, where they differ.
-        """
-        del struct, source
-        yield from ()
-
-    def comment_domain(self, domain: DomainType, source: DomainType | None = None) -> Iterator[str]:
-        """
-        :param source: The type as it was; `None` if it is new.
-        :returns: Statements that set the comment of a domain, where it differs.
-        """
-        del domain, source
-        yield from ()
 
     def comment_index(self, table: QualifiedId, index: Index, source: Index | None = None) -> Iterator[str]:
         """

@@ -26,6 +26,7 @@ from pysqlsync_engine.migration.operations import (
     DropForeignKey,
     DropIndex,
     DropTable,
+    FillColumn,
     FillLookup,
     Operation,
     RenameIndex,
@@ -168,7 +169,11 @@ def _altered(pair: TablePair, unsettled: Unsettled, capabilities: Capabilities |
     yield from (DropIndex(original.name, former[index.name]) for index in difference.indexes.dropped)
     yield from detachment(pair, difference)
     if difference.changes:
-        yield AlterTable(difference.remaining, target, difference.changes)
+        yield AlterTable(difference.remaining, difference.filled, difference.changes)
+    for column, expression in difference.fills:
+        yield FillColumn(difference.filled, column, expression)
+    if difference.settling:
+        yield AlterTable(difference.filled, target, difference.settling, settling=True)
     yield from (RenameIndex(target.name, before, after) for before, after in difference.renamed_indexes())
     yield from (CreateIndex(target.name, index) for index in difference.indexes.added)
     yield from (AddForeignKey(target.name, key) for key in _keys(difference.keys.added))

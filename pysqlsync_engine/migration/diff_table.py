@@ -39,6 +39,7 @@ from pysqlsync_engine.model.object_types import (
     Table,
 )
 
+_NO_KEYS: Matching[Constraint] = Matching((), (), ())
 _COMMON = frozenset(field.name for field in fields(Table))
 
 
@@ -64,13 +65,20 @@ class TableDifference:
 
     :param early: Names of constraints to drop, and changes of columns to make, before anything else; the columns are those
         of the source.
-    :param changes: All else but keys and indexes, between the source without what goes early, and the target.
+    :param remaining: The source without what goes early.
+    :param changes: All else but keys and indexes, between what remains and `filled`.
+    :param fills: Columns to be given a value where they have none, and its expression.
+    :param filled: The target, but for what can only be refused once columns are filled.
+    :param settling: What leads from `filled` to the target.
     :param keys: Foreign keys.
     """
 
     early: tuple[TableChange, ...]
     remaining: Table
     changes: tuple[TableChange, ...]
+    fills: tuple[tuple[Column, str], ...]
+    filled: Table
+    settling: tuple[TableChange, ...]
     keys: Matching[Constraint]
     indexes: Matching[Index]
 
@@ -96,10 +104,15 @@ def diff_table(pair: TablePair, unsettled: Unsettled, capabilities: Capabilities
     keys: Matching[Constraint] = match(source.foreign_keys, target.foreign_keys)
     keys = keys.replacing([p for p in keys.same if _is_unsettled(target, p[0], unsettled, replaced)])
     indexes = match(source.indexes, target.indexes)
+    later = frozenset(_filled_later(remaining, target, replaced, capabilities))
+    filled = _before_filling(remaining, target, later)
     return TableDifference(
         early,
         remaining,
-        tuple(_changes(remaining, target, replaced, keys)),
+        tuple(_changes(remaining, filled, replaced, keys)),
+        tuple((c, c.backfill) for c in target.columns if c.name in later and c.backfill is not None),
+        filled,
+        tuple(_changes(filled, target, frozenset(), _NO_KEYS)),
         keys,
         indexes.replacing(
             [p for p in indexes.same if _index_is_unsettled(pair, p[0], unsettled, replaced, capabilities)]
@@ -168,6 +181,39 @@ def _changes(
         yield SetOptions(source, target)
     if source.description != target.description:
         yield SetDescription(target.description)
+
+
+def _filled_later(
+    source: Table, target: Table, replaced: frozenset[LocalId], capabilities: Capabilities | None
+) -> Iterator[LocalId]:
+    """Columns that refuse NULL from now on, but have to permit it until rows have a value."""
+    before = {column.name: column for column in source.columns if column.name not in replaced}
+    keyed = frozenset[LocalId]() if target.primary_key is None else frozenset(target.primary_key.columns)
+    invents = capabilities is not None and capabilities.invents_values
+    for column in target.columns:
+        former = before.get(column.name)
+        if column.nullable or column.generated is not None or column.identity is not None:
+            continue
+        if former is None:
+            if column.backfill is not None or (invents and column.default is None and column.name not in keyed):
+                yield column.name
+        elif former.nullable and column.backfill is not None:
+            yield column.name
+
+
+def _before_filling(source: Table, target: Table, later: frozenset[LocalId]) -> Table:
+    """:returns: The target as it is as long as these columns have no values in some rows."""
+    if not later:
+        return target
+    key = target.primary_key
+    if key is not None and not later.isdisjoint(key.columns):
+        key = (
+            source.primary_key
+            if source.primary_key is not None and later.isdisjoint(source.primary_key.columns)
+            else None
+        )
+    columns = tuple(replace(c, nullable=True) if c.name in later else c for c in target.columns)
+    return replace(target, columns=columns, primary_key=key)
 
 
 def _column_changes(source: Table, target: Table, replaced: frozenset[LocalId]) -> Iterator[TableChange]:

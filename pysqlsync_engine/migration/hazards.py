@@ -22,6 +22,7 @@ from pysqlsync_engine.migration.operations import (
     DropNamespace,
     DropStruct,
     DropTable,
+    FillColumn,
     Operation,
     SetOptions,
     TableChange,
@@ -93,6 +94,8 @@ def hazards_of(operation: Operation) -> frozenset[Hazard]:
             return frozenset({Hazard.MAY_FAIL_ON_DATA, Hazard.BLOCKS_WRITES} if stricter else ())
         case AlterTable():
             return frozenset(_table_hazards(operation))
+        case FillColumn():
+            return frozenset({Hazard.REWRITES_TABLE})
         case AlterEnum():
             return frozenset(_enum_hazards(operation))
         case AlterStruct():

@@ -30,6 +30,7 @@ from pysqlsync_engine.migration.operations import (
     DropNamespace,
     DropStruct,
     DropTable,
+    FillColumn,
     FillLookup,
     Operation,
     RenameColumn,
@@ -50,7 +51,7 @@ def inverse(operation: Operation) -> Operation | None:
             return _inverse_alteration(operation)
         case RenameType() | RenameTable() | RenameIndex():
             return _inverse_rename(operation)
-        case DropTable() | FillLookup() | CreateExtension():
+        case DropTable() | FillLookup() | FillColumn() | CreateExtension():
             return None
         case CreateTable() | AddForeignKey() | DropForeignKey() | CreateIndex() | DropIndex():
             return _inverse_of_part(operation)

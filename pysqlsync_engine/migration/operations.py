@@ -5,10 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from pysqlsync_engine.migration.table_changes import (
+    AddColumn,
+    AddConstraint,
+    AlterColumn,
+    DropColumn,
+    DropConstraint,
+    RenameColumn,
+    RenameConstraint,
+    SetDescription,
+    SetOptions,
+    TableChange,
+)
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 from pysqlsync_engine.model.object_types import (
     Column,
-    Constraint,
     DomainType,
     EnumType,
     ForeignKeyConstraint,
@@ -16,6 +27,46 @@ from pysqlsync_engine.model.object_types import (
     StructType,
     Table,
 )
+
+__all__ = [
+    "AddColumn",
+    "AddConstraint",
+    "AddForeignKey",
+    "AlterColumn",
+    "AlterDomain",
+    "AlterEnum",
+    "AlterStruct",
+    "AlterTable",
+    "CreateDomain",
+    "CreateEnum",
+    "CreateExtension",
+    "CreateIndex",
+    "CreateNamespace",
+    "CreateStruct",
+    "CreateTable",
+    "DropColumn",
+    "DropConstraint",
+    "DropDomain",
+    "DropEnum",
+    "DropForeignKey",
+    "DropIndex",
+    "DropNamespace",
+    "DropStruct",
+    "DropTable",
+    "EnumUse",
+    "FillColumn",
+    "FillLookup",
+    "Operation",
+    "RenameColumn",
+    "RenameConstraint",
+    "RenameIndex",
+    "RenameTable",
+    "RenameType",
+    "SetDescription",
+    "SetOptions",
+    "TableChange",
+    "touches",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,87 +248,6 @@ class DropTable:
 
 
 @dataclass(frozen=True, slots=True)
-class AddColumn:
-    """Add a column at the end of a table."""
-
-    column: Column
-
-
-@dataclass(frozen=True, slots=True)
-class RenameColumn:
-    """Give a column another name; nothing else of it changes. Comes before all other changes of the table."""
-
-    source: LocalId
-    target: LocalId
-
-
-@dataclass(frozen=True, slots=True)
-class DropColumn:
-    """Drop a column with its values."""
-
-    column: Column
-
-
-@dataclass(frozen=True, slots=True)
-class AlterColumn:
-    """Change type, nullability, default, identity or comment of a column; the name is the same."""
-
-    source: Column
-    target: Column
-
-
-@dataclass(frozen=True, slots=True)
-class AddConstraint:
-    """Add a primary-key, unique or check constraint."""
-
-    constraint: Constraint
-
-
-@dataclass(frozen=True, slots=True)
-class DropConstraint:
-    """Drop a primary-key, unique or check constraint."""
-
-    constraint: Constraint
-
-
-@dataclass(frozen=True, slots=True)
-class RenameConstraint:
-    """Give a constraint another name; nothing else of it differs."""
-
-    source: Constraint
-    target: Constraint
-
-
-@dataclass(frozen=True, slots=True)
-class SetDescription:
-    """Replace the comment of the table; `None` removes it."""
-
-    description: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class SetOptions:
-    """Change what only one vendor's tables have: how rows are stored, and the like."""
-
-    source: Table
-    target: Table
-
-
-TableChange: TypeAlias = (
-    AddColumn
-    | RenameColumn
-    | DropColumn
-    | AlterColumn
-    | AddConstraint
-    | DropConstraint
-    | RenameConstraint
-    | SetDescription
-    | SetOptions
-)
-"""One difference between two versions of a table."""
-
-
-@dataclass(frozen=True, slots=True)
 class AlterTable:
     """
     Change a table, but for its foreign keys, its indexes and its name.
@@ -286,12 +256,14 @@ class AlterTable:
 
     :param detaching: True if it only makes way for what other operations do, and so comes before them: constraints and
         computed columns that use what changes are dropped, to be added again by another operation.
+    :param settling: True if it refuses what other operations had to fill in first.
     """
 
     source: Table
     target: Table
     changes: tuple[TableChange, ...]
     detaching: bool = False
+    settling: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,6 +308,20 @@ class RenameIndex:
 
 
 @dataclass(frozen=True, slots=True)
+class FillColumn:
+    """
+    Give a column a value in all rows that have none.
+
+    :param table: As it is by then.
+    :param expression: SQL expression for the value; may use other columns of the row.
+    """
+
+    table: Table
+    column: Column
+    expression: str
+
+
+@dataclass(frozen=True, slots=True)
 class FillLookup:
     """Add labels to the lookup table of an enumeration; labels that are there already stay as they are."""
 
@@ -367,6 +353,7 @@ Operation: TypeAlias = (
     | DropIndex
     | RenameIndex
     | FillLookup
+    | FillColumn
 )
 """One step from the current to the desired state."""
 
@@ -397,7 +384,8 @@ def _subject(
     | DropDomain
     | CreateTable
     | DropTable
-    | FillLookup,
+    | FillLookup
+    | FillColumn,
 ) -> EnumType | StructType | DomainType | Table:
     """:returns: What is created, dropped or filled."""
     match operation:
@@ -407,5 +395,5 @@ def _subject(
             return subject
         case CreateDomain(domain=subject) | DropDomain(domain=subject):
             return subject
-        case CreateTable(table=subject) | DropTable(table=subject) | FillLookup(table=subject):
-            return subject
+        case CreateTable() | DropTable() | FillLookup() | FillColumn():
+            return operation.table

@@ -27,6 +27,7 @@ from pysqlsync_engine.migration.operations import (
     DropNamespace,
     DropStruct,
     DropTable,
+    FillColumn,
     FillLookup,
     Operation,
     RenameColumn,
@@ -55,15 +56,18 @@ _STAGES: tuple[tuple[type[Operation], ...], ...] = (
         DropStruct,
         DropDomain,
         DropEnum,
-        CreateIndex,
-        AddForeignKey,
-        DropNamespace,
     ),
+    (FillColumn,),
+    (AlterTable,),
+    (CreateIndex, AddForeignKey, DropNamespace),
 )
 """
-What makes way, what gets another name, and all else. Each stage is done before the next one begins. Within a stage, which
-operation comes first where neither depends on the other.
+What makes way, what gets another name, what is made and altered, what is filled in, what is refused from then on, and what
+ties tables together. Each stage is done before the next one begins. Within a stage, which operation comes first where neither
+depends on the other.
 """
+
+_SETTLING = next(number for number, ranks in enumerate(_STAGES) if ranks == (AlterTable,))
 
 Event = tuple[str, QualifiedId | str | None]
 """What has happened to an object or a namespace: `("made", ...)`."""
@@ -90,6 +94,8 @@ def _stage(operation: Operation) -> int:
     if isinstance(operation, AlterTable):
         if operation.detaching:
             return 0
+        if operation.settling:
+            return _SETTLING
         return 1 if all(isinstance(change, RenameColumn) for change in operation.changes) else 2
     return next(number for number, ranks in enumerate(_STAGES) if type(operation) in ranks)
 

@@ -29,15 +29,35 @@ from pysqlsync_engine.options import Hazard, SyncPolicy
 
 
 @dataclass(frozen=True, slots=True)
+class RangeUpdate:
+    """
+    A change of all rows of a table, in ranges of its primary key; each range is a transaction of its own.
+
+    :param first_end: Query for the key of the last row of the first range; no row if there is no such range.
+    :param next_end: Query for the same of the range that follows a key, which is sent beside.
+    :param until: Statement that changes the first range, up to a key.
+    :param between: Statement that changes the range after one key, up to another.
+    :param after: Statement that changes all rows after a key.
+    """
+
+    first_end: str
+    next_end: str
+    until: str
+    between: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """
-    One operation as the server executes it.
+    One operation (or a part of one) as the server executes it.
 
     :param summary: What it does, for people: `add column canvas.users.uuid`.
     :param statements: One SQL statement each, without terminator, in order.
     :param reverse: Statements that undo the step; `None` if it cannot be undone.
     :param hazards: What it may do besides.
-    :param transactional: False if it cannot be rolled back.
+    :param transactional: False if it cannot be rolled back, or in a transaction at all.
+    :param ranges: The statement as it is executed where others are to be let in between; `None` if it is executed as it is.
     """
 
     operation: Operation
@@ -46,6 +66,7 @@ class Step:
     reverse: tuple[str, ...] | None
     hazards: frozenset[Hazard]
     transactional: bool = True
+    ranges: RangeUpdate | None = None
 
 
 class Writer(Protocol):

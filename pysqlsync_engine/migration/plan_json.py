@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from pysqlsync_engine.errors import PlanError
 from pysqlsync_engine.migration import operations
-from pysqlsync_engine.migration.plan import Plan, Step
+from pysqlsync_engine.migration.plan import Plan, RangeUpdate, Step
 from pysqlsync_engine.model.constraint_types import Deferrability, ReferentialAction
 from pysqlsync_engine.model.data_types import SqlType
 from pysqlsync_engine.model.database_object import DatabaseObject
@@ -131,7 +131,7 @@ def _is_required(field: Field[Any]) -> bool:
 
 def _classes() -> dict[str, type]:
     """:returns: All classes that a plan may consist of, those of the vendors that are loaded included."""
-    plain: list[type] = [Plan, Step, LocalId, QualifiedId, Generated, Relation, Lookup, operations.EnumUse]
+    plain: list[type] = [Plan, Step, RangeUpdate, LocalId, QualifiedId, Generated, Relation, Lookup, operations.EnumUse]
     plain += [*get_args(operations.Operation), *get_args(operations.TableChange)]
     return {cls.__name__: cls for cls in (*plain, *_descendants(SqlType), *_descendants(DatabaseObject))}
 

@@ -29,6 +29,7 @@ from pysqlsync_engine.migration.operations import (
     DropNamespace,
     DropStruct,
     DropTable,
+    FillColumn,
     FillLookup,
     Operation,
     RenameColumn,
@@ -71,6 +72,8 @@ def _summary(operation: Operation, writer: DefinitionWriter) -> str:
             return _renaming(operation)
         case FillLookup(table=table, labels=labels):
             return f"add labels to {table.name.display}: {', '.join(labels)}"
+        case FillColumn(table=table, column=column, expression=expression):
+            return f"fill column {table.name.display}.{column.name.name} where it is NULL: {expression}"
         case AlterEnum() | AlterStruct() | AlterDomain() | AlterTable():
             return _alteration(operation, writer)
         case _:
