@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from pysqlsync_engine.dialect.mysql.capabilities import MAX_IDENTIFIER_CHARACTERS, Features
-from pysqlsync_engine.dialect.mysql.column_types import Size, is_basic, lower_type
+from pysqlsync_engine.dialect.mysql.column_types import Size, is_basic, lower_type, parse_type
 from pysqlsync_engine.dialect.mysql.expressions import (
     canonical_default,
     normalize_expression,
@@ -149,6 +149,9 @@ class ColumnLowering:
 
     def _resolve(self, data_type: SqlType, place: str) -> SqlType:
         """:returns: What stands for a type that the catalog defines."""
+        if isinstance(data_type, SqlOpaque):
+            definition = data_type.definition
+            return parse_type(definition if "'" in definition else definition.lower())
         if not isinstance(data_type, SqlNamed):
             return data_type
         if data_type.name in self._structs:

@@ -30,8 +30,8 @@ _METHODS = frozenset({"BTREE", "HASH", "RTREE"}) | WORD_INDEXES
 
 
 def unique_name(prefix: str, name: str) -> str:
-    """:returns: The name with a prefix, unless it has it; shortened where it would be too long."""
-    if name.startswith(f"{prefix}__"):
+    """:returns: The name with a prefix, unless the prefix is in it; shortened where it would be too long."""
+    if f"{prefix}__" in name:
         return name
     joined = f"{prefix}__{name}"
     if len(joined) <= MAX_IDENTIFIER_CHARACTERS:
