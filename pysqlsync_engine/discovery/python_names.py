@@ -51,7 +51,7 @@ def is_python_name(name: str) -> bool:
     )
 
 
-def field_names(columns: Iterable[str], taken: Collection[str]) -> dict[str, str]:
+def choose_field_names(columns: Iterable[str], taken: Collection[str]) -> dict[str, str]:
     """
     Choose the names of the fields of a class.
 
@@ -82,7 +82,9 @@ def keeps_name(field_name: str, column: str) -> bool:
     return (bare if keyword.iskeyword(bare) else field_name) == column
 
 
-def class_names(names: Iterable[tuple[str, str]], *, style: ClassNames, taken: Collection[str]) -> dict[str, str]:
+def choose_class_names(
+    names: Iterable[tuple[str, str]], *, style: ClassNames, taken: Collection[str]
+) -> dict[str, str]:
     """
     Choose the names of the classes of a module.
 
@@ -116,7 +118,7 @@ def camel(name: str) -> str:
     return _cut(joined if joined[:1].isidentifier() else f"Object{joined}")
 
 
-def member_names(labels: Iterable[str]) -> dict[str, str]:
+def choose_member_names(labels: Iterable[str]) -> dict[str, str]:
     """:returns: Name of the member of an enumeration for each label, distinct."""
     used: set[str] = set()
     chosen: dict[str, str] = {}

@@ -92,7 +92,7 @@ def subscript(base: Atom, *items: Node) -> Group:
 
 def or_none(item: Node) -> Node:
     """:returns: A type or `None`: `X | None`; `Optional[X]` where that is so long that it may have to be broken."""
-    text = _flat(item)
+    text = flat(item)
     if width(text) > _MAX_UNION:
         return subscript(name_of("typing", "Optional"), item)
     return Atom(f"{text} | None", frozenset(imports_of((item,))))
@@ -122,10 +122,19 @@ def value_node(value: object) -> Node:
         case tuple():
             return Group("(", tuple(map(value_node, value)), ")")  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
         case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            cls = type(value)
-            return call(name_of(cls.__module__, cls.__name__), *_arguments(value))
+            return instance_node(value)
         case _:
             raise TypeError(f"{type(value).__name__}: has no Python source; expected a value of the model")
+
+
+def instance_node(instance: object, *more: Node) -> Group:
+    """
+    :param instance: A data-class instance.
+    :param more: Arguments after those that follow from its fields.
+    :returns: An expression that makes an equal instance.
+    """
+    cls = type(instance)
+    return call(name_of(cls.__module__, cls.__name__), *_arguments(instance), *more)
 
 
 def _arguments(instance: object) -> Iterator[Node]:
@@ -188,12 +197,12 @@ def render(node: Node, *, indent: int = 0, taken: int = 0) -> str:
     :param taken: Columns of that line that are for what stands before and after the expression.
     :returns: The expression on one line if it fits; else each part of it on a line of its own.
     """
-    flat = _flat(node)
-    if indent + taken + width(flat) <= LINE_LENGTH:
-        return flat
+    line = flat(node)
+    if indent + taken + width(line) <= LINE_LENGTH:
+        return line
     match node:
         case Atom():
-            return flat
+            return line
         case Named():
             return f"{node.name}={render(node.value, indent=indent, taken=taken + len(node.name) + 1)}"
         case Group():
@@ -210,15 +219,16 @@ def _broken(group: Group, indent: int) -> str:
     return f"{group.opening}\n{''.join(lines)}{' ' * indent}{group.closing}"
 
 
-def _flat(node: Node) -> str:
+def flat(node: Node) -> str:
+    """:returns: The expression on one line."""
     match node:
         case Atom():
             return node.text
         case Named():
-            return f"{node.name}={_flat(node.value)}"
+            return f"{node.name}={flat(node.value)}"
         case Group():
             comma = "," if node.opening == "(" and len(node.items) == 1 else ""
-            return f"{node.opening}{', '.join(map(_flat, node.items))}{comma}{node.closing}"
+            return f"{node.opening}{', '.join(map(flat, node.items))}{comma}{node.closing}"
 
 
 def width(text: str) -> int:

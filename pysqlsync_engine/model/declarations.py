@@ -58,17 +58,30 @@ class UniqueOf:
 
 
 @dataclass(frozen=True, slots=True)
+class TableName:
+    """
+    A table that no class describes, in place of its class; it has to be there already.
+
+    :param name: Name of the table, unquoted.
+    :param namespace: `None` for the default one of the connection.
+    """
+
+    name: str
+    namespace: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class References:
     """
     Fields that refer to a key of another (or the same) table; see `ForeignKeyConstraint`.
 
     :param table: Class of the other table, or its name where it is not defined yet: a name in the module of this class, or
         `module.Class` for a module that this module imports.
-    :param keys: Fields of the other class; empty for its primary key.
+    :param keys: Fields of the other class; empty for its primary key. For a `TableName`, the columns.
     """
 
     fields: tuple[str, ...]
-    table: type | str
+    table: type | str | TableName
     keys: tuple[str, ...] = ()
     name: str | None = field(default=None, kw_only=True)
     on_delete: ReferentialAction = field(default=ReferentialAction.NO_ACTION, kw_only=True)

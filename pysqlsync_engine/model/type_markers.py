@@ -38,7 +38,7 @@ class NamedType:
     It has to be there already.
 
     :param name: Name of the type, unquoted.
-    :param namespace: `None` for the namespace of the class.
+    :param namespace: `None` for the default one of the connection.
     """
 
     name: str
