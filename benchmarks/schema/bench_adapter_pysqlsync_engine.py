@@ -139,7 +139,7 @@ class Adapter:
             replace(namespace, tables=tuple(table for table in namespace.tables if table.name in wanted))
             for namespace in self._last.catalog.namespaces
         )
-        live_modules(Catalog(namespaces), {name or "": module for name, module in modules.items()})
+        live_modules(replace(self._last.catalog, namespaces=namespaces), {name or "": module for name, module in modules.items()})
         return len(wanted), {}
 
     async def synchronize(

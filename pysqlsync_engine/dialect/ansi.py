@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from pysqlsync_engine.dialect.type_writer import AnsiTypeWriter
 from pysqlsync_engine.errors import UnsupportedError
@@ -22,6 +23,7 @@ from pysqlsync_engine.migration.operations import (
     CreateExtension,
     CreateIndex,
     CreateNamespace,
+    CreatePrerequisite,
     CreateStruct,
     CreateTable,
     DropColumn,
@@ -51,6 +53,7 @@ from pysqlsync_engine.model.constraint_types import Index
 from pysqlsync_engine.model.id_types import QualifiedId
 from pysqlsync_engine.model.object_types import (
     Column,
+    Prerequisite,
     Table,
 )
 from pysqlsync_engine.options import Hazard
@@ -84,6 +87,15 @@ class AnsiWriter(AnsiTypeWriter):
             transactional=self.capabilities.transactional_ddl,
         )
 
+    def write_online(self, operation: Operation, tables: Mapping[QualifiedId, Table]) -> tuple[Step, ...]:
+        """:returns: The steps that perform the operation while others read and write; see `Writer`."""
+        del tables
+        step = self.write(operation)
+        if isinstance(operation, FillColumn):
+            ranges = self.fill_batches(operation)
+            return (replace(step, ranges=ranges, transactional=step.transactional and ranges is None),)
+        return (step,)
+
     def hazards(self, operation: Operation) -> frozenset[Hazard]:
         """:returns: What the statements of the operation may do besides."""
         return hazards_of(operation)
@@ -109,6 +121,7 @@ class AnsiWriter(AnsiTypeWriter):
         operation: CreateNamespace
         | DropNamespace
         | CreateExtension
+        | CreatePrerequisite
         | RenameType
         | AddForeignKey
         | DropForeignKey
@@ -119,6 +132,8 @@ class AnsiWriter(AnsiTypeWriter):
         match operation:
             case CreateExtension(name=name):
                 yield self.create_extension(name)
+            case CreatePrerequisite(prerequisite=prerequisite, source=former):
+                yield from self.create_prerequisite(prerequisite, former)
             case CreateNamespace(name=name):
                 yield self.create_namespace(name)
             case DropNamespace(name=name):
@@ -140,6 +155,14 @@ class AnsiWriter(AnsiTypeWriter):
         :raises UnsupportedError: always; the standard has none.
         """
         raise UnsupportedError(f"extension {name.name}: ANSI SQL has no extensions; install it by other means")
+
+    def create_prerequisite(self, prerequisite: Prerequisite, former: Prerequisite | None) -> Iterator[str]:
+        """
+        :param former: As it is; `None` if it is new.
+        :returns: Statements that create or replace a function or a collation.
+        """
+        del former
+        yield prerequisite.definition
 
     def index_statements(self, operation: CreateIndex | DropIndex | RenameIndex) -> Iterator[str]:
         """:returns: Statements that create, drop or rename an index."""
@@ -267,6 +290,7 @@ class AnsiWriter(AnsiTypeWriter):
             until=self.fill_column(operation, f"({columns}) <= ({low})"),
             between=self.fill_column(operation, f"({columns}) > ({low}) AND ({columns}) <= ({high})"),
             after=self.fill_column(operation, f"({columns}) > ({low})"),
+            everything=self.fill_column(operation),
         )
 
     def placeholder(self, number: int) -> str:

@@ -57,6 +57,7 @@ def assemble(rows: CatalogRows) -> Catalog:
         ),
         unmanaged=tuple(sorted(rows.unmanaged)),
         extensions=rows.extensions,
+        prerequisites=tuple(sorted(rows.prerequisites)),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from pysqlsync_engine.model.data_types import SqlType
 from pysqlsync_engine.model.id_types import QualifiedId
-from pysqlsync_engine.model.object_types import Column, Constraint, DomainType, Index, StructMember, Table
+from pysqlsync_engine.model.object_types import Column, Constraint, DomainType, Index, Prerequisite, StructMember, Table
 from pysqlsync_engine.session import Session
 
 
@@ -79,6 +79,7 @@ class CatalogRows:
     :param unmanaged: What is there but is none of the kinds above, or what an object has besides that the model has no
         words for, as `kind name`: reported, never touched.
     :param extensions: Those of the database, each with the namespace of its members.
+    :param prerequisites: Functions and collations of users that what is read uses.
     """
 
     namespaces: tuple[str, ...] = ()
@@ -95,6 +96,7 @@ class CatalogRows:
     lookup_labels: tuple[LabelRow, ...] = ()
     unmanaged: tuple[str, ...] = ()
     extensions: tuple[QualifiedId, ...] = ()
+    prerequisites: tuple[Prerequisite, ...] = ()
     prefixed: bool = False
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from pysqlsync_engine.capabilities import Capabilities
@@ -16,24 +16,34 @@ from pysqlsync_engine.formation.enums import form_enum, form_lookup
 from pysqlsync_engine.formation.inspection import ClassSpec, domain_spec, inspect_class, is_data_class
 from pysqlsync_engine.formation.lists import form_list_tables
 from pysqlsync_engine.formation.names import check_names
-from pysqlsync_engine.formation.namespaces import Definition, table_name, unify_default
+from pysqlsync_engine.formation.namespaces import Definition, definition_name, is_table_class, table_name, unify_default
 from pysqlsync_engine.formation.tables import form_struct, form_table
 from pysqlsync_engine.formation.values import definitions
+from pysqlsync_engine.model.declarations import domain_declaration
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
-from pysqlsync_engine.model.object_types import Catalog, DomainType, EnumType, Namespace, StructType, Table
-from pysqlsync_engine.options import EnumMode, GeneratorOptions
+from pysqlsync_engine.model.object_types import (
+    Catalog,
+    DomainType,
+    EnumType,
+    Namespace,
+    Prerequisite,
+    StructType,
+    Table,
+)
+from pysqlsync_engine.options import EnumMode, GeneratorOptions, StructMode
 
 __all__ = ["form_catalog", "table_name"]
 
 _Object: TypeAlias = EnumType | StructType | DomainType | Table
 
 
-def form_catalog(classes: Sequence[type], *, options: GeneratorOptions, capabilities: Capabilities) -> Catalog:
+def form_catalog(classes: Sequence[Definition], *, options: GeneratorOptions, capabilities: Capabilities) -> Catalog:
     """
     Form the catalog that data-classes describe, in terms that are the same for all dialects; `lower` makes them a server's.
 
     :param classes: Data-classes with a primary key or a `__table__`, in any order. What they refer to, enforced or not, takes
-        part as well: other such classes, enumerations, domains, and classes without a key that are the type of a field.
+        part as well: other such classes, enumerations, domains, and classes without a key that are the type of a field. These
+        can also be given themselves: enumerations, domains, and classes with a `__type__`.
     :param options: How classes become tables.
     :param capabilities: What the server can do.
     :returns: Objects sorted by name. The default namespace has an empty name.
@@ -45,21 +55,22 @@ def form_catalog(classes: Sequence[type], *, options: GeneratorOptions, capabili
     formed = [each for name, owner in sorted(owners.items()) for each in _form(owner, name, context)]
     formed.sort(key=lambda each: each.name)
     namespaces = sorted({each.name.namespace or "" for each in formed})
-    catalog = Catalog(tuple(_namespace(namespace, formed) for namespace in namespaces))
+    catalog = Catalog(
+        tuple(_namespace(namespace, formed) for namespace in namespaces),
+        prerequisites=_prerequisites(owners.values(), context),
+    )
     check_names(catalog, capabilities)
     return catalog
 
 
-def _gather(classes: Sequence[type], context: Context) -> Mapping[QualifiedId, Definition]:
+def _gather(classes: Sequence[Definition], context: Context) -> Mapping[QualifiedId, Definition]:
     """
     Follow references, starting from classes.
 
     :returns: What each object of the catalog comes from.
     """
     owners: dict[QualifiedId, Definition] = {}
-    pending: list[tuple[Definition, QualifiedId]] = [
-        (cls, _entity_name(context.specs[cls], context)) for cls in classes
-    ]
+    pending = [(each, _given_name(each, context)) for each in classes if not _is_stored_otherwise(each, context)]
     while pending:
         definition, name = pending.pop()
         if name in owners:
@@ -74,12 +85,45 @@ def _gather(classes: Sequence[type], context: Context) -> Mapping[QualifiedId, D
     return owners
 
 
+def _prerequisites(definitions: Iterable[Definition], context: Context) -> tuple[Prerequisite, ...]:
+    """
+    :returns: What the classes and domains require, sorted.
+    :raises DefinitionError: if they define the same thing in different ways.
+    """
+    found: dict[tuple[str, str, str, str], Prerequisite] = {}
+    for definition in definitions:
+        if isinstance(definition, typing.NewType):
+            declaration = domain_declaration(definition)
+        else:
+            declaration = context.specs[definition].declaration if is_data_class(definition) else None
+        for each in () if declaration is None else declaration.requires:
+            if found.setdefault(each.key, each) != each:
+                raise DefinitionError(f"{each.display}: is defined in two ways; define it once and require that")
+    return tuple(sorted(found.values()))
+
+
 class _Specs(dict[type, ClassSpec]):
     """Data-classes as far as references have been followed; each is inspected once, as that is what takes the time."""
 
     def __missing__(self, cls: type) -> ClassSpec:
         spec = self[cls] = inspect_class(cls)
         return spec
+
+
+def _given_name(definition: Definition, context: Context) -> QualifiedId:
+    """:returns: Name of what a definition becomes that nothing need refer to."""
+    if is_table_class(definition):
+        return _entity_name(context.specs[definition], context)
+    return definition_name(definition, options=context.options)
+
+
+def _is_stored_otherwise(definition: Definition, context: Context) -> bool:
+    """:returns: True for an enumeration, or a class without a key, that is no object of the catalog as types are stored."""
+    if isinstance(definition, typing.NewType) or is_table_class(definition):
+        return False
+    if issubclass(definition, enum.Enum):
+        return context.enum_mode(definition.__name__) is EnumMode.CHECK
+    return context.struct_mode(definition.__name__) is StructMode.JSON
 
 
 def _entity_name(spec: ClassSpec, context: Context) -> QualifiedId:

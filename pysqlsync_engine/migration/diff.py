@@ -22,6 +22,7 @@ from pysqlsync_engine.migration.operations import (
     CreateExtension,
     CreateIndex,
     CreateNamespace,
+    CreatePrerequisite,
     CreateTable,
     DropForeignKey,
     DropIndex,
@@ -88,6 +89,7 @@ def compare(
     operations = (
         *(CreateNamespace(name) for name in missing if name.name and creates),
         *_extensions(source, target),
+        *_prerequisites(source, target),
         *renaming.operations,
         *enums,
         *diff_domains(before, target),
@@ -102,6 +104,14 @@ def compare(
 def _extensions(source: Catalog, target: Catalog) -> Iterator[CreateExtension]:
     present = {extension.name for extension in source.extensions}
     yield from (CreateExtension(name) for name in target.extensions if name.name not in present)
+
+
+def _prerequisites(source: Catalog, target: Catalog) -> Iterator[CreatePrerequisite]:
+    present = {each.key: each for each in source.prerequisites}
+    for each in target.prerequisites:
+        former = present.get(each.key)
+        if former is None or former.definition.split() != each.definition.split():
+            yield CreatePrerequisite(each, former)
 
 
 def _stale_labels(source: Catalog, target: Catalog) -> Iterator[str]:

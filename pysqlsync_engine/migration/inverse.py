@@ -19,6 +19,7 @@ from pysqlsync_engine.migration.operations import (
     CreateExtension,
     CreateIndex,
     CreateNamespace,
+    CreatePrerequisite,
     CreateStruct,
     CreateTable,
     DropColumn,
@@ -42,6 +43,7 @@ from pysqlsync_engine.migration.operations import (
     SetOptions,
     TableChange,
 )
+from pysqlsync_engine.model.object_types import Prerequisite
 
 
 def inverse(operation: Operation) -> Operation | None:
@@ -51,7 +53,9 @@ def inverse(operation: Operation) -> Operation | None:
             return _inverse_alteration(operation)
         case RenameType() | RenameTable() | RenameIndex():
             return _inverse_rename(operation)
-        case DropTable() | FillLookup() | FillColumn() | CreateExtension():
+        case CreatePrerequisite(prerequisite=present, source=Prerequisite() as former):
+            return CreatePrerequisite(former, present)
+        case DropTable() | FillLookup() | FillColumn() | CreateExtension() | CreatePrerequisite():
             return None
         case CreateTable() | AddForeignKey() | DropForeignKey() | CreateIndex() | DropIndex():
             return _inverse_of_part(operation)

@@ -24,6 +24,7 @@ from pysqlsync_engine.model.object_types import (
     EnumType,
     ForeignKeyConstraint,
     Index,
+    Prerequisite,
     StructType,
     Table,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "CreateExtension",
     "CreateIndex",
     "CreateNamespace",
+    "CreatePrerequisite",
     "CreateStruct",
     "CreateTable",
     "DropColumn",
@@ -81,6 +83,18 @@ class DropNamespace:
     """Drop a namespace, which must be empty."""
 
     name: LocalId
+
+
+@dataclass(frozen=True, slots=True)
+class CreatePrerequisite:
+    """
+    Create or replace a function or a collation that tables need.
+
+    :param source: As it is; `None` if it is new, or nothing that was read uses it.
+    """
+
+    prerequisite: Prerequisite
+    source: Prerequisite | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,6 +347,7 @@ Operation: TypeAlias = (
     CreateNamespace
     | DropNamespace
     | CreateExtension
+    | CreatePrerequisite
     | CreateEnum
     | AlterEnum
     | DropEnum
@@ -361,7 +376,7 @@ Operation: TypeAlias = (
 def touches(operation: Operation) -> frozenset[QualifiedId]:
     """:returns: Names of the tables and types that the operation creates, changes or drops; none for a namespace."""
     match operation:
-        case CreateNamespace() | DropNamespace() | CreateExtension():
+        case CreateNamespace() | DropNamespace() | CreateExtension() | CreatePrerequisite():
             return frozenset()
         case RenameTable(source=source, target=target):
             return frozenset({source, target})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -18,6 +19,7 @@ from pysqlsync_engine.migration.operations import (
     CreateExtension,
     CreateIndex,
     CreateNamespace,
+    CreatePrerequisite,
     CreateStruct,
     CreateTable,
     DropDomain,
@@ -46,6 +48,7 @@ _STAGES: tuple[tuple[type[Operation], ...], ...] = (
     (
         CreateEnum,
         AlterEnum,
+        CreatePrerequisite,
         CreateDomain,
         AlterDomain,
         CreateStruct,
@@ -142,6 +145,19 @@ def _edges(nodes: Sequence[Operation]) -> Iterator[tuple[int, int]]:
         for event in _signals(operation):
             for after in awaited.get(event, ()):
                 yield index, after
+    yield from _signatures(nodes)
+
+
+def _signatures(nodes: Sequence[Operation]) -> Iterator[tuple[int, int]]:
+    """Types that functions take or return, before those functions."""
+    for index, operation in enumerate(nodes):
+        if not isinstance(operation, CreatePrerequisite):
+            continue
+        signature = operation.prerequisite.definition.partition("\n LANGUAGE ")[0]
+        for other, creation in enumerate(nodes):
+            made = _after(creation) if isinstance(creation, CreateEnum | CreateDomain | CreateStruct) else None
+            if made is not None and re.search(rf"(?<!\w){re.escape(made.name.name)}(?!\w)", signature):
+                yield other, index
 
 
 def _signals(operation: Operation) -> Iterator[Event]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import glob
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ from pysqlsync_engine.errors import HazardError
 from pysqlsync_engine.migration.hazards import drops
 from pysqlsync_engine.migration.operations import (
     AddForeignKey,
+    CreateIndex,
     CreateTable,
     DropDomain,
     DropEnum,
@@ -24,7 +25,7 @@ from pysqlsync_engine.migration.operations import (
 from pysqlsync_engine.migration.summary import one_line
 from pysqlsync_engine.model.data_types import SqlType
 from pysqlsync_engine.model.id_types import QualifiedId
-from pysqlsync_engine.model.object_types import Catalog
+from pysqlsync_engine.model.object_types import Catalog, Table
 from pysqlsync_engine.options import Hazard, SyncPolicy
 
 
@@ -38,6 +39,7 @@ class RangeUpdate:
     :param until: Statement that changes the first range, up to a key.
     :param between: Statement that changes the range after one key, up to another.
     :param after: Statement that changes all rows after a key.
+    :param everything: Statement that changes all rows.
     """
 
     first_end: str
@@ -45,6 +47,7 @@ class RangeUpdate:
     until: str
     between: str
     after: str
+    everything: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,9 @@ class Step:
     :param reverse: Statements that undo the step; `None` if it cannot be undone.
     :param hazards: What it may do besides.
     :param transactional: False if it cannot be rolled back, or in a transaction at all.
+    :param patient: True if others can read and write however long it has to wait for them.
+    :param variants: Ways to say the only statement, the gentlest for others first; the next one is tried where the server cannot
+        do it so. Empty if there is but one way.
     :param ranges: The statement as it is executed where others are to be let in between; `None` if it is executed as it is.
     """
 
@@ -66,6 +72,8 @@ class Step:
     reverse: tuple[str, ...] | None
     hazards: frozenset[Hazard]
     transactional: bool = True
+    patient: bool = False
+    variants: tuple[str, ...] = ()
     ranges: RangeUpdate | None = None
 
 
@@ -75,6 +83,15 @@ class Writer(Protocol):
     def write(self, operation: Operation) -> Step:
         """
         :returns: The step that performs the operation.
+        :raises UnsupportedError: if the dialect cannot.
+        """
+        ...
+
+    def write_online(self, operation: Operation, tables: Mapping[QualifiedId, Table]) -> tuple[Step, ...]:
+        """
+        :param tables: As they are to be.
+        :returns: Steps that perform the operation, each a transaction of its own, and let others read and write meanwhile as far
+            as the server can.
         :raises UnsupportedError: if the dialect cannot.
         """
         ...
@@ -93,6 +110,7 @@ class Plan:
     :param target: Catalog that the plan leads to; what is read again after applying it must not differ.
     :param keep: Patterns of undeclared objects that were left alone, see `SyncPolicy.keep`.
     :param warnings: What was asked for and is not done, a line each.
+    :param online: True if each step is a transaction of its own, which lets others read and write in between.
     """
 
     dialect: str
@@ -101,6 +119,7 @@ class Plan:
     target: Catalog = field(default=Catalog(), repr=False)
     keep: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    online: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -164,22 +183,48 @@ class Plan:
         for number, step in enumerate(self.steps, start=1):
             lines += ["", f"-- {number}. {one_line(step.summary)}"]
             lines += [f"-- hazard: {hazard}" for hazard in _names(step.hazards)]
+            if self.online and step.ranges is not None:
+                lines.append("-- in ranges of the primary key, each a transaction of its own")
+            if self.online and step.variants:
+                lines.append("-- in the gentlest way that the server can: " + one_line(step.variants[0]))
             lines += [f"{statement};" for statement in step.statements]
         return "\n".join(lines) + "\n"
 
 
-def make_plan(operations: Iterable[Operation], writer: Writer, *, dialect: str, fingerprint: str) -> Plan:
+def make_plan(
+    operations: Iterable[Operation],
+    writer: Writer,
+    *,
+    dialect: str,
+    fingerprint: str,
+    target: Catalog | None = None,
+    online: bool = False,
+) -> Plan:
     """
     Write operations as the SQL of a dialect.
 
     :param operations: In the order in which they are to be carried out, see `order`.
     :param fingerprint: Of the catalog that the operations start from.
+    :param target: That the operations lead to.
+    :param online: See `Plan`.
     :raises UnsupportedError: if the dialect cannot carry out an operation.
     """
     operations = tuple(operations)
     created = frozenset(operation.table.name for operation in operations if isinstance(operation, CreateTable))
-    steps = tuple(_without_idle_hazards(writer.write(operation), created) for operation in operations)
-    return Plan(dialect, steps, fingerprint)
+    target = target or Catalog()
+    tables = {table.name: table for table in target.tables()}
+    steps: list[Step] = []
+    for operation in operations:
+        # nobody uses a table that has just been made
+        gently = online and touches(operation).isdisjoint(created)
+        steps += writer.write_online(operation, tables) if gently else [writer.write(operation)]
+    return Plan(
+        dialect,
+        tuple(_without_idle_hazards(step, created) for step in steps),
+        fingerprint,
+        target=target,
+        online=online,
+    )
 
 
 def fingerprint(catalog: Catalog) -> str:
@@ -203,7 +248,7 @@ def _canonical(value: Any) -> str:
 
 def _without_idle_hazards(step: Step, created: frozenset[QualifiedId]) -> Step:
     """:returns: The step; if it adds a foreign key to a table that is still empty, without the hazards that need rows."""
-    if isinstance(step.operation, AddForeignKey) and step.operation.table in created:
+    if isinstance(step.operation, AddForeignKey | CreateIndex) and step.operation.table in created:
         return replace(step, hazards=step.hazards - {Hazard.MAY_FAIL_ON_DATA, Hazard.BLOCKS_WRITES})
     return step
 

@@ -18,6 +18,7 @@ from pysqlsync_engine.migration.operations import (
     CreateExtension,
     CreateIndex,
     CreateNamespace,
+    CreatePrerequisite,
     CreateStruct,
     CreateTable,
     DropColumn,
@@ -84,6 +85,7 @@ def _object(
     operation: CreateNamespace
     | DropNamespace
     | CreateExtension
+    | CreatePrerequisite
     | CreateEnum
     | DropEnum
     | CreateStruct
@@ -97,6 +99,8 @@ def _object(
     match operation:
         case CreateNamespace(name=name) | DropNamespace(name=name):
             return f"namespace {name.name}"
+        case CreatePrerequisite(prerequisite=each, source=former):
+            return f"{'create' if former is None else 'replace'} {each.display}"
         case CreateExtension(name=name):
             return f"extension {name.name}"
         case CreateEnum(enum=enum) | DropEnum(enum=enum):

@@ -25,6 +25,7 @@ from typing import TypeAlias, TypeVar
 
 from pysqlsync_engine.errors import DefinitionError
 from pysqlsync_engine.model.constraint_types import Deferrability, ReferentialAction
+from pysqlsync_engine.model.object_types import Prerequisite
 
 T = TypeVar("T")
 
@@ -169,6 +170,7 @@ class TableDeclaration:
     :param renamed_from: Names that the table may have had before, in the same namespace, the latest first.
     :param description: Comment of the table, where the docstring cannot say it.
     :param options: For one product, see `model.vendor_markers`.
+    :param requires: Functions and collations that expressions and columns of the table use.
     """
 
     name: str | None = None
@@ -178,6 +180,7 @@ class TableDeclaration:
     renamed_from: tuple[str, ...] = ()
     description: str | None = None
     options: tuple[object, ...] = ()
+    requires: tuple[Prerequisite, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +211,7 @@ class DomainDeclaration:
     :param checks: Conditions on `VALUE`.
     :param default: SQL expression.
     :param nullable: False if a column of the type never permits NULL.
+    :param requires: Functions and collations that its expressions use.
     """
 
     name: str | None = None
@@ -219,6 +223,7 @@ class DomainDeclaration:
     namespace: str | None = None
     base: object | None = None
     """Annotation of the values, where the type that the `NewType` derives from does not say enough; `None` if it does."""
+    requires: tuple[Prerequisite, ...] = ()
 
 
 TABLE_ATTRIBUTE = "__table__"

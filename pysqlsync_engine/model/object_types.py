@@ -8,6 +8,7 @@ server the current one. `str()` of an object is the ANSI SQL that creates it.
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -46,6 +47,7 @@ __all__ = [
     "LabelCheck",
     "Lookup",
     "Namespace",
+    "Prerequisite",
     "PrimaryKeyConstraint",
     "ReferentialAction",
     "Relation",
@@ -272,6 +274,40 @@ class StructType(DatabaseObject):
     renamed_from: tuple[QualifiedId, ...] = field(default=(), compare=False, kw_only=True)
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Prerequisite(DatabaseObject):
+    """
+    What expressions or columns of tables use although it is none of the catalog's own kinds: kept as the server prints it.
+
+    It is created before the tables, replaced where it differs, and never dropped.
+
+    :param kind: `function` or `collation`.
+    :param arguments: Types of the arguments of a function, which tell it from others of the name.
+    :param definition: The statement that creates or replaces it, without terminator.
+    """
+
+    kind: str
+    namespace: str
+    name: str
+    arguments: str
+    definition: str
+
+    @property
+    def display(self) -> str:
+        """The object as a person names it: `function public.lower(text[])`."""
+        arguments = f"({self.arguments})" if self.kind == "function" else ""
+        return f"{self.kind} {self.namespace}.{self.name}{arguments}"
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What tells it from all others."""
+        return self.kind, self.namespace, self.name, self.arguments
+
+    def is_mentioned(self, text: str) -> bool:
+        """:returns: True if the text has the name as a word of its own."""
+        return self.name in text and re.search(rf"(?<!\w){re.escape(self.name)}(?!\w)", text) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Namespace(DatabaseObject):
     """
@@ -297,11 +333,13 @@ class Catalog(DatabaseObject):
         reported and never touched; empty in a catalog formed from classes, not compared, and produces no SQL.
     :param extensions: Modules of the server that objects of the catalog may need, each with the namespace of its members; those
         that are missing are created, none is ever dropped; not compared.
+    :param prerequisites: Functions and collations of users that the tables need, sorted; not compared, see `Prerequisite`.
     """
 
     namespaces: tuple[Namespace, ...] = ()
     unmanaged: tuple[str, ...] = field(default=(), compare=False)
     extensions: tuple[QualifiedId, ...] = field(default=(), compare=False)
+    prerequisites: tuple[Prerequisite, ...] = field(default=(), compare=False)
 
     def tables(self) -> Iterator[Table]:
         """All tables, by namespace and name."""

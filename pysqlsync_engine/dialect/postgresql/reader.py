@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pysqlsync_engine.capabilities import Capabilities
 from pysqlsync_engine.dialect.postgresql.capabilities import Features, features_of, quoted_words
 from pysqlsync_engine.dialect.postgresql.records import (
+    EXTENSION,
     ColumnRecord,
     ConstraintRecord,
     IndexRecord,
@@ -187,9 +188,10 @@ SELECT n.nspname, c.relname, x.relname, m.amname, i.indisunique, i.indisvalid,
     ARRAY(SELECT pg_get_indexdef(i.indexrelid, k, false) FROM generate_series(1, i.indnkeyatts) k ORDER BY k),
     ARRAY(SELECT a.attname::text FROM unnest(i.indkey::int2[]) WITH ORDINALITY u(number, place)
         LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = u.number ORDER BY u.place),
-    substr(pg_get_indexdef(i.indexrelid), 1 + length(format('CREATE %sINDEX %I ON %s%s USING %I (',
+    substr(pg_get_indexdef(i.indexrelid), 1 + length(format('CREATE %sINDEX %I ON %s%I.%I USING %I (',
         CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END, x.relname,
-        CASE WHEN x.relkind = 'I' THEN 'ONLY ' ELSE '' END, i.indrelid::regclass, m.amname))),
+        CASE WHEN x.relkind = 'I' THEN 'ONLY ' ELSE '' END,
+        CASE WHEN n.oid = pg_my_temp_schema() THEN 'pg_temp' ELSE n.nspname END, c.relname, m.amname))),
     pg_get_expr(i.indpred, i.indrelid), COALESCE(x.reloptions, '{{}}'), d.description, {traits}
 FROM pg_index i
 JOIN pg_class c ON c.oid = i.indrelid AND {_TABLES} AND {_own("pg_class", "c")}
@@ -237,6 +239,32 @@ FROM {catalog} s JOIN pg_class c ON c.oid = s.{relation} JOIN pg_namespace n ON 
 WHERE {condition} AND {_own("pg_class", "c")} AND {_SELECTED}"""
 
 
+# Functions and collations of users, and whether a default, a condition, an index or a column uses them. Functions have to be
+# found by their names in the bodies of others, as the server does not keep track of that.
+_PREREQUISITES = f"""
+WITH used AS (
+    SELECT DISTINCT d.refclassid, d.refobjid
+    FROM pg_depend d
+    WHERE d.refclassid IN ('pg_proc'::regclass, 'pg_collation'::regclass)
+        AND d.classid IN ('pg_attrdef'::regclass, 'pg_constraint'::regclass, 'pg_class'::regclass, 'pg_type'::regclass))
+SELECT 'function', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid), pg_get_functiondef(p.oid), p.prosrc,
+    EXISTS (SELECT FROM used u WHERE u.refclassid = 'pg_proc'::regclass AND u.refobjid = p.oid)
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE p.prokind IN ('f', 'w') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND {_own("pg_proc", "p")}
+    AND EXISTS (SELECT FROM used u WHERE u.refobjid >= 16384)
+UNION ALL
+SELECT 'collation', n.nspname, l.collname, '', concat_ws(', ',
+        'provider = ' || CASE l.collprovider WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin' ELSE 'libc' END,
+        CASE WHEN l.collcollate IS NULL THEN 'locale = ' || quote_literal(COALESCE(j.tail->>'colllocale', j.tail->>'colliculocale'))
+            WHEN l.collprovider = 'i' THEN 'locale = ' || quote_literal(l.collcollate)
+            ELSE 'lc_collate = ' || quote_literal(l.collcollate) || ', lc_ctype = ' || quote_literal(l.collctype) END,
+        CASE WHEN NOT l.collisdeterministic THEN 'deterministic = false' END,
+        'rules = ' || quote_literal(j.tail->>'collicurules')), '', true
+FROM pg_collation l JOIN pg_namespace n ON n.oid = l.collnamespace CROSS JOIN LATERAL (SELECT to_jsonb(l) AS tail) j
+WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND {_own("pg_collation", "l")}
+    AND EXISTS (SELECT FROM used u WHERE u.refclassid = 'pg_collation'::regclass AND u.refobjid = l.oid)
+"""
+
 _OTHERS = " UNION ALL ".join(
     (
         f"""
@@ -254,6 +282,9 @@ WHERE {_own("pg_proc", "p")} AND {_SELECTED}""",
         _named("operator family", "pg_opfamily", "opfname", "opfnamespace"),
         _named("text search configuration", "pg_ts_config", "cfgname", "cfgnamespace"),
         _named("text search dictionary", "pg_ts_dict", "dictname", "dictnamespace"),
+        f"""
+SELECT '{EXTENSION}', n.nspname, s.extname
+FROM pg_extension s JOIN pg_namespace n ON n.oid = s.extnamespace WHERE s.extname <> 'plpgsql'""",
         f"""
 SELECT 'options of sequence', n.nspname, c.relname || '.' || a.attname
 FROM pg_sequence s
@@ -296,6 +327,7 @@ class PostgreSQLReader:
             indexes = [IndexRecord(*row) for row in await session.fetch(_indexes(features), selected)]
             types = [TypeRecord(*row) for row in await session.fetch(_TYPES, selected)]
             others = await session.fetch(_OTHERS, selected)
+            prerequisites = await session.fetch(_PREREQUISITES)
             found = _find_lookups(lookups, columns)
             labels = await session.fetch(_select_labels(found)) if found else []
         return make_rows(
@@ -305,6 +337,7 @@ class PostgreSQLReader:
             indexes,
             types,
             others=others,
+            prerequisites=prerequisites,
             lookups=found,
             labels=labels,
             quoted_words=quoted_words(self.capabilities.version),
@@ -316,18 +349,25 @@ class _RollBack(Exception):  # noqa: N818 - nothing went wrong
 
 
 @asynccontextmanager
-async def _settings(session: Session) -> AsyncGenerator[None]:
-    """Fix what the server's printing depends on; the transaction of the caller, if there is one, has its own again after."""
-    assignments = ", ".join(
-        f"pg_catalog.set_config('{name}', ${number}, true)" for number, name in enumerate(_SETTINGS, start=1)
-    )
+async def rolled_back(session: Session) -> AsyncGenerator[None]:
+    """Undo all that is done within; the transaction of the caller, if there is one, goes on as before."""
     try:
         async with session.transaction():
-            await session.fetch(f"SELECT {assignments}", *_SETTINGS.values())
             yield
             raise _RollBack
     except _RollBack:
         return
+
+
+@asynccontextmanager
+async def _settings(session: Session) -> AsyncGenerator[None]:
+    """Fix what the server's printing depends on; settings are as they were, after."""
+    assignments = ", ".join(
+        f"pg_catalog.set_config('{name}', ${number}, true)" for number, name in enumerate(_SETTINGS, start=1)
+    )
+    async with rolled_back(session):
+        await session.fetch(f"SELECT {assignments}", *_SETTINGS.values())
+        yield
 
 
 def _find_lookups(lookups: Iterable[QualifiedId], columns: Iterable[ColumnRecord]) -> list[QualifiedId]:
