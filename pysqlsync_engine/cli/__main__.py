@@ -1,0 +1,25 @@
+"""The program `pysqlsync`."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> int:
+    """
+    :returns: Exit code: 0 if all went well, 1 on errors; `plan` and `diff` return 2 if there are differences.
+    """
+    try:
+        from pysqlsync_engine.cli.program import run
+    except ModuleNotFoundError as error:
+        if error.name not in {"click", "rich"}:
+            raise
+        sys.stderr.write(
+            f"pysqlsync: the command line needs the package {error.name}; install it: pip install 'pysqlsync-dagster[cli]'\n"
+        )
+        return 1
+    return run(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

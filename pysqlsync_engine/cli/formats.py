@@ -1,0 +1,201 @@
+"""Files of rows that `load` reads: which format they have, which of the columns of a class, and how they are opened."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO, cast
+
+import click
+
+from pysqlsync_engine.cli.terminal import STANDARD_STREAM
+from pysqlsync_engine.data.cells import cell_converters
+from pysqlsync_engine.data.csv import CsvSource
+from pysqlsync_engine.data.files import PACKED_SUFFIX, Opener, text_opener
+from pysqlsync_engine.data.json_lines import JsonLinesSource
+from pysqlsync_engine.data.loading import LoadMode
+from pysqlsync_engine.data.parquet import ParquetSource, parquet_columns
+from pysqlsync_engine.data.sources import Fields, RecordSource
+from pysqlsync_engine.data.tsv import TsvSource, unescape
+from pysqlsync_engine.formation.inspection import inspect_class
+from pysqlsync_engine.model.object_types import Table
+
+FORMATS = ("csv", "tsv", "jsonl", "parquet")
+_SUFFIXES = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+
+
+@dataclass(slots=True)
+class Input:
+    """
+    A file of rows.
+
+    :param file: Path; `-` for the standard input stream.
+    :param form: One of `FORMATS`.
+    :param nulls: Spellings of NULL in CSV.
+    """
+
+    file: Path
+    form: str
+    nulls: tuple[str, ...] = ("",)
+    delimiter: str = ","
+    ignore_unknown: bool = False
+    redact_values: bool = False
+    _raw: BinaryIO | None = field(default=None, init=False)
+    _lines: TextIO | None = field(default=None, init=False)
+    _first: str = field(default="", init=False)
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return "standard input" if str(self.file) == STANDARD_STREAM else str(self.file)
+
+    def size(self) -> int | None:
+        """:returns: Bytes of the file; `None` for a stream."""
+        return None if str(self.file) == STANDARD_STREAM else self.file.stat().st_size
+
+    def position(self) -> int:
+        """:returns: How many bytes of the file have been read."""
+        return 0 if self._raw is None or self._raw.closed else self._raw.tell()
+
+    def opener(self) -> Opener:
+        """:returns: What opens the file as text, from its beginning."""
+        return text_opener(self.file, watch=self._watch) if self._lines is None else self._stream
+
+    @contextmanager
+    def opened(self) -> Generator[None]:
+        """Open the standard input stream, which can be read once only."""
+        with io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", newline="") as lines:
+            self._first = lines.readline()
+            self._lines = lines
+            yield
+
+    def first_line(self) -> str:
+        """:returns: The first line, without its end; empty if there is none."""
+        if self._lines is None:
+            with self.opener()() as lines:
+                return lines.readline().rstrip("\r\n")
+        return self._first.rstrip("\r\n")
+
+    def _watch(self, raw: BinaryIO) -> None:
+        self._raw = raw
+
+    @contextmanager
+    def _stream(self) -> Generator[TextIO]:
+        # an iterator of lines is all that is asked of the stream
+        yield cast("TextIO", chain([self._first], self._lines or ()))
+
+
+def format_of(file: Path) -> str:
+    """
+    :returns: The format that the name of a file tells.
+    :raises click.UsageError: if it tells none.
+    """
+    name = file.name.removesuffix(PACKED_SUFFIX)
+    found = _SUFFIXES.get(Path(name).suffix.lower())
+    if found is None:
+        raise click.UsageError(f"{file}: the name does not tell the format; use --format {'|'.join(FORMATS)}")
+    return found
+
+
+def open_source(given: Input, cls: type, table: Table, mode: LoadMode, columns: str | None) -> RecordSource:
+    """
+    :param columns: Names of the columns to load, separated by commas; `None` for those of the file.
+    :returns: The rows of a file, of those columns that the table of the class has.
+    :raises click.UsageError: if there are others, or some that are needed are missing.
+    """
+    present = _columns_of(given)
+    chosen = _choose(given, present, table, mode, columns)
+    spec = inspect_class(cls)
+    annotations = {each.column_name: each.annotation for each in spec.fields}
+    fields = Fields(tuple(chosen), tuple(annotations[name] for name in chosen))
+    match given.form:
+        case "csv":
+            return CsvSource(
+                given.opener(),
+                fields,
+                name=given.name,
+                converters=cell_converters(fields),
+                null=given.nulls,
+                delimiter=given.delimiter,
+                redact_values=given.redact_values,
+            )
+        case "tsv":
+            return TsvSource(given.opener(), fields, name=given.name, redact_values=given.redact_values)
+        case "jsonl":
+            defaults = {
+                each.column_name: each.default
+                for each in spec.fields
+                if each.default not in (None, dataclasses.MISSING)
+            }
+            return JsonLinesSource(
+                given.opener(),
+                fields,
+                name=given.name,
+                defaults=defaults,
+                ignore_unknown=given.ignore_unknown or mode is LoadMode.DELETE or columns is not None,
+                redact_values=given.redact_values,
+            )
+        case _:
+            return ParquetSource(given.file, fields, redact_values=given.redact_values)
+
+
+def _columns_of(given: Input) -> Sequence[str]:
+    """:returns: Names that the header of a file has, or the first of its objects."""
+    if given.form == "parquet":
+        return parquet_columns(given.file)
+    line = given.first_line()
+    match given.form:
+        case "csv":
+            return next(csv.reader([line], delimiter=given.delimiter), list[str]())
+        case "tsv":
+            return [unescape(cell) for cell in line.split("\t")] if line else []
+        case _:
+            return _properties(line, given.name)
+
+
+def _properties(line: str, name: str) -> Sequence[str]:
+    try:
+        found: Any = json.loads(line) if line else {}
+    except ValueError as error:
+        raise click.UsageError(f"{name}: line 1: not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise click.UsageError(f"{name}: line 1: expected an object")
+    return list(found)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - JSON has no other keys than strings
+
+
+def _choose(given: Input, present: Sequence[str], table: Table, mode: LoadMode, columns: str | None) -> list[str]:
+    known = set(table.column_names)
+    if columns is not None:
+        chosen = [name.strip() for name in columns.split(",")]
+        unknown = [name for name in chosen if name not in known]
+        if unknown:
+            raise click.UsageError(f"--columns: {table.name.display} has no column {', '.join(unknown)}")
+        return chosen
+    if mode is LoadMode.DELETE:
+        return list(table.key_names)
+    unknown = [name for name in present if name not in known]
+    if unknown and not given.ignore_unknown:
+        raise click.UsageError(
+            f"{given.name}: {table.name.display} has no column {', '.join(map(repr, unknown))}; use --columns, or"
+            " --ignore-unknown"
+        )
+    chosen = [name for name in present if name in known]
+    if not chosen:
+        raise click.UsageError(f"{given.name}: no column of {table.name.display} in it; use --columns")
+    return chosen

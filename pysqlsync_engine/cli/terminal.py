@@ -1,0 +1,70 @@
+"""What people see: colours and progress on a terminal, plain text everywhere else."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.syntax import Syntax
+
+STANDARD_STREAM = "-"
+
+
+def write_text(text: str, *, language: str, output: Path | None) -> None:
+    """
+    Write a text to a file, or to the standard output stream.
+
+    :param language: What colours follow from: `sql`, `json`, `python`.
+    :param output: File to write, as a whole or not at all; `None` for the standard output stream.
+    """
+    if output is not None and str(output) != STANDARD_STREAM:
+        temporary = output.with_name(f".{output.name}.new")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(output)
+    elif sys.stdout.isatty():
+        Console().print(Syntax(text.rstrip("\n"), language, background_color="default", word_wrap=True))
+    else:
+        click.echo(text, nl=not text.endswith("\n"))
+
+
+def confirm(question: str) -> bool:
+    """
+    :returns: True if somebody says so on the terminal.
+    :raises click.UsageError: if there is nobody to ask.
+    """
+    if not sys.stdin.isatty():
+        raise click.UsageError("there is no terminal to confirm this on; use --yes")
+    return click.confirm(question, err=True)
+
+
+@contextmanager
+def progress_bar(name: str, size: int | None) -> Generator[Callable[[int, int], None]]:
+    """
+    Show how far the reading of a file is, if the standard error stream is a terminal.
+
+    :param size: Bytes of the file; `None` if it has no end that is known.
+    :returns: Function to be told the bytes and the rows that have been read so far.
+    """
+    if not sys.stderr.isatty():
+        yield lambda _position, _rows: None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        DownloadColumn(),
+        TextColumn("{task.fields[rows]:,} rows"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(name, total=size, rows=0)
+
+        def advance(position: int, rows: int) -> None:
+            progress.update(task, completed=position, rows=rows)
+
+        yield advance
