@@ -57,6 +57,13 @@ from pysqlsync_engine.model.object_types import (
 
 _DEFAULT_ENGINE = "InnoDB"
 
+_UNSET_OPTIONS = {
+    **dict.fromkeys(("avg_row_length", "checksum", "delay_key_write", "key_block_size", "max_rows", "min_rows"), "0"),
+    "compression": "'NONE'",
+    "encryption": "'N'",
+}
+"""Values of options that are as good as none, where there is no word for the default."""
+
 
 class MySQLWriter(AnsiWriter):
     """
@@ -335,7 +342,7 @@ class MySQLWriter(AnsiWriter):
         for option in source.options:
             name = option.partition("=")[0]
             if name.lower() not in given:
-                yield f"{name}=DEFAULT" if self.features.mariadb or name.upper().startswith("STATS_") else f"{name}=0"
+                yield f"{name}={_UNSET_OPTIONS.get(name.lower(), 'DEFAULT')}"
 
     def default_collation(self, change: SetOptions) -> Iterator[str]:
         """:returns: Clauses that change the collation of columns to come; see `recollated` for those that are there."""
