@@ -103,7 +103,7 @@ class Adapter:
     def _plan(self, source: Discovered, target: Discovered) -> Plan:
         dialect = get_dialect(target.dialect).dialect
         writer = dialect.writer(target.capabilities)
-        operations = order(diff(source.catalog, target.catalog))
+        operations = order(diff(source.catalog, target.catalog, capabilities=target.capabilities))
         return make_plan(operations, writer, dialect=dialect.name, fingerprint=fingerprint(source.catalog))
 
     async def execute(
