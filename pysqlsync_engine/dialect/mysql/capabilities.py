@@ -34,6 +34,7 @@ class Features:
     :param functional_indexes: True if a key of an index can be an expression.
     :param hashed_unique: True if a unique key can hold text of any length.
     :param unenforced_checks: True if a check can be `NOT ENFORCED`.
+    :param checks_per_database: True if checks of two tables of a database cannot have the same name.
     :param generated_not_null: True if a column that the server computes can be `NOT NULL`.
     :param marked_expressions: True if the server tells defaults that are expressions from those that are literals, and texts
         and objects can have the former only.
@@ -48,6 +49,7 @@ class Features:
     functional_indexes: bool
     hashed_unique: bool
     unenforced_checks: bool
+    checks_per_database: bool
     generated_not_null: bool
     marked_expressions: bool
     wide_expressions: bool
@@ -112,6 +114,7 @@ def features_of(version: ServerVersion) -> Features:
         functional_indexes=not mariadb,
         hashed_unique=mariadb,
         unenforced_checks=not mariadb,
+        checks_per_database=not mariadb,
         generated_not_null=not mariadb,
         marked_expressions=not mariadb,
         wide_expressions=not mariadb,

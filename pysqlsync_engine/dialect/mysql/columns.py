@@ -150,8 +150,10 @@ class ColumnLowering:
     def _resolve(self, data_type: SqlType, place: str) -> SqlType:
         """:returns: What stands for a type that the catalog defines."""
         if isinstance(data_type, SqlOpaque):
-            definition = data_type.definition
-            return parse_type(definition if "'" in definition else definition.lower())
+            if isinstance(exact := parse_type(data_type.definition), SqlLabel | SqlLabelSet):
+                return exact
+            known = parse_type(data_type.definition.lower())
+            return data_type if isinstance(known, SqlOpaque | SqlLabel | SqlLabelSet) else known
         if not isinstance(data_type, SqlNamed):
             return data_type
         if data_type.name in self._structs:

@@ -29,6 +29,11 @@ WORD_INDEXES = frozenset({"FULLTEXT", "SPATIAL"})
 _METHODS = frozenset({"BTREE", "HASH", "RTREE"}) | WORD_INDEXES
 
 
+def usual_method(engine: str | None) -> str:
+    """:returns: The kind of index that a storage engine makes if nothing is said."""
+    return "HASH" if (engine or "").upper() == "MEMORY" else "BTREE"
+
+
 def unique_name(prefix: str, name: str) -> str:
     """:returns: The name with a prefix, unless the prefix is in it; shortened where it would be too long."""
     if f"{prefix}__" in name:
@@ -72,11 +77,14 @@ class ConstraintLowering:
             case _:
                 raise self._refusal(constraint.name, "the server has no such constraint", "remove it")
 
-    def keys_and_indexes(self, table: Table) -> tuple[tuple[UniqueConstraint, ...], tuple[Index, ...]]:
-        """:returns: Indexes; those that are unique and on whole columns are constraints to the server."""
+    def keys_and_indexes(self, table: Table, usual: str) -> tuple[tuple[UniqueConstraint, ...], tuple[Index, ...]]:
+        """
+        :param usual: Kind of index that the table has if nothing is said.
+        :returns: Indexes; those that are unique and on whole columns are constraints to the server.
+        """
         keys: list[UniqueConstraint] = []
         indexes: list[Index] = []
-        for index in map(self._index, table.indexes):
+        for index in (self._index(index, usual) for index in table.indexes):
             if is_plain_key(index):
                 keys.append(UniqueConstraint(index.name, index.columns))
             else:
@@ -137,7 +145,7 @@ class ConstraintLowering:
             referenced_table=QualifiedId(None, f"{namespace}__{name}" if namespace else name),
         )
 
-    def _index(self, index: Index) -> Index:
+    def _index(self, index: Index, usual: str) -> Index:
         method = None if index.method is None else index.method.upper()
         if index.predicate is not None or index.include or index.nulls_not_distinct or not index.valid:
             raise self._refusal(
@@ -148,7 +156,7 @@ class ConstraintLowering:
         return replace(
             index,
             parts=tuple(self._part(part, index) for part in index.parts),
-            method=None if method == "BTREE" else method,
+            method=None if method == usual else method,
         )
 
     def _part(self, part: IndexPart, index: Index) -> IndexPart:

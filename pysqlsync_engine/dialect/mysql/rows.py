@@ -9,7 +9,7 @@ from itertools import groupby
 
 from pysqlsync_engine.dialect.mysql.capabilities import Features
 from pysqlsync_engine.dialect.mysql.column_types import parse_type
-from pysqlsync_engine.dialect.mysql.constraints import WORD_INDEXES, is_plain_key
+from pysqlsync_engine.dialect.mysql.constraints import WORD_INDEXES, is_plain_key, usual_method
 from pysqlsync_engine.dialect.mysql.expressions import (
     parse_expression,
     parse_metadata,
@@ -157,7 +157,7 @@ class RowParser:
 
     def _index(self, table: str, name: str, rows: list[Row]) -> Index:
         _, _, repeated, _, _, _, _, method, comment, visible, _ = rows[0]
-        usual = "HASH" if (self.tables[table].engine or "").upper() == "MEMORY" else "BTREE"
+        usual = usual_method(self.tables[table].engine)
         # text of any length is unique by way of a hash that nobody asked for
         hashed = self.features.hashed_unique and method == "HASH" and not repeated
         parser = self.parsers.get((table, name))

@@ -81,18 +81,29 @@ class _Subject:
     def checks(self) -> tuple[CheckConstraint, ...]:
         """:returns: Checks with conditions that the current table has not."""
         known = {check.expression for check in _checks(() if self.current is None else self.current.constraints)}
-        return tuple(check for check in _checks(self.table.constraints) if check.expression not in known)
+        return tuple(
+            check
+            for check in _checks(self.table.constraints)
+            if check.expression not in known and not _is_wide(check.expression)
+        )
 
     def keys(self) -> tuple[str, ...]:
         """:returns: Expressions in indexes that no index of the current table has."""
         known = frozenset(_expressions(() if self.current is None else self.current.indexes))
-        return tuple(text for text in dict.fromkeys(_expressions(self.table.indexes)) if text not in known)
+        return tuple(
+            text for text in dict.fromkeys(_expressions(self.table.indexes)) if text not in known and not _is_wide(text)
+        )
 
 
 def _is_plain(column: Column) -> bool:
     """:returns: True for a constant that is known to be printed as it is."""
     temporal = isinstance(column.data_type, SqlTimestamp | SqlDate | SqlTime)
     return not temporal and column.default is not None and constant_value(column.default) is not None
+
+
+def _is_wide(text: str) -> bool:
+    """:returns: True if the server would replace a character by question marks in what it prints of a table."""
+    return any(character > "\uffff" for character in text)
 
 
 def _checks(constraints: Iterable[Constraint]) -> Iterator[CheckConstraint]:
@@ -164,9 +175,7 @@ def _with_expressions(subject: _Subject, definition: Definition, scratch: MySQLT
 
 def _printed_column(column: object, definition: Definition) -> MySQLColumn:
     assert isinstance(column, MySQLColumn), "lowering makes columns of this class"  # noqa: S101
-    wide = f"{column.default}{column.generated}"
-    # in what it prints of a table, the server replaces such characters by question marks
-    return column if any(character > "\uffff" for character in wide) else definition.column(column)
+    return column if _is_wide(f"{column.default}{column.generated}") else definition.column(column)
 
 
 def _with_keys(index: Index, keys: dict[str, str]) -> Index:

@@ -9,7 +9,7 @@ from pysqlsync_engine.capabilities import Capabilities
 from pysqlsync_engine.dialect.mysql.capabilities import MAX_IDENTIFIER_CHARACTERS, Features, features_of
 from pysqlsync_engine.dialect.mysql.column_types import is_basic, parse_type
 from pysqlsync_engine.dialect.mysql.columns import ColumnLowering, check_comment
-from pysqlsync_engine.dialect.mysql.constraints import ConstraintLowering, implicit_indexes, unique_name
+from pysqlsync_engine.dialect.mysql.constraints import ConstraintLowering, implicit_indexes, unique_name, usual_method
 from pysqlsync_engine.dialect.mysql.keys import check_counting_column, check_key_columns
 from pysqlsync_engine.dialect.mysql.objects import MySQLTable
 from pysqlsync_engine.errors import UnsupportedError
@@ -59,14 +59,15 @@ def lower(catalog: Catalog, capabilities: Capabilities) -> Catalog:
 
     :raises UnsupportedError: if the server cannot do what the catalog asks for; names table and column.
     """
-    lowering = _Lowering(catalog, features_of(capabilities.version))
+    features = features_of(capabilities.version)
+    lowering = _Lowering(catalog, features)
     namespaces = tuple(lowering.namespace(namespace) for namespace in catalog.namespaces)
     seen: dict[str, str] = {}
     for table in (table for namespace in namespaces for table in namespace.tables):
         _check_name(table.name.name, f"table {table.name.display}")
         if seen.setdefault(table.name.name, "table") != "table":
             raise UnsupportedError(f"{table.name.display}: two tables would have this name; rename one of them")
-    return replace(catalog, namespaces=_distinct_names(namespaces))
+    return replace(catalog, namespaces=_distinct_names(namespaces, features))
 
 
 class _Lowering:
@@ -91,7 +92,7 @@ class _Lowering:
         columns = tuple(column for column, _ in lowered)
         checks = [check for _, added in lowered for check in added]
         constraints = ConstraintLowering(table.name, name, columns, self.features)
-        keys, indexes = constraints.keys_and_indexes(table)
+        keys, indexes = constraints.keys_and_indexes(table, usual_method(options.engine))
         others = [constraints.lower(constraint) for constraint in (*table.constraints, *checks)]
         result = MySQLTable(
             name,
@@ -167,10 +168,11 @@ def _index_name(index: Index) -> LocalId:
     return index.name
 
 
-def _distinct_names(namespaces: Iterable[Namespace]) -> tuple[Namespace, ...]:
+def _distinct_names(namespaces: Iterable[Namespace], features: Features) -> tuple[Namespace, ...]:
     """Give foreign keys and checks names that are unique in the database: those that share one get that of their table too."""
     listed = tuple(namespaces)
-    shared = _Shared(_count(listed, ForeignKeyConstraint), _count(listed, CheckConstraint))
+    checks = _count(listed, CheckConstraint) if features.checks_per_database else dict[str, int]()
+    shared = _Shared(_count(listed, ForeignKeyConstraint), checks)
     return tuple(
         replace(namespace, tables=tuple(shared.rename(table) for table in namespace.tables)) for namespace in listed
     )

@@ -271,17 +271,25 @@ class MySQLWriter(AnsiWriter):
         """
         match change:
             case DropConstraint(constraint=CheckConstraint(name=name)) if self._is_column(name, operation.source):
-                yield f"DROP CONSTRAINT IF EXISTS {self.quote(name)}"
-                kept = {column.name: column for column in operation.target.columns}
-                altered = {c.target.name for c in operation.changes if isinstance(c, AlterColumn)}
-                if name in kept and name not in altered:
-                    yield f"MODIFY COLUMN {self.column(kept[name])}"
-            case AlterColumn(target=column) if self._kept_checks(operation, column.name):
+                yield from self.detach_check(operation, name)
+            case RenameConstraint(source=CheckConstraint(name=name)) if self._is_column(name, operation.source):
+                yield from self.detach_check(operation, name)
+                yield f"ADD {self.constraint(change.target)}"
+            case AlterColumn(target=column) if checks := self._kept_checks(operation, column.name):
                 yield f"DROP CONSTRAINT IF EXISTS {self.quote(column.name)}"
                 yield from self.actions(change)
-                yield from (f"ADD {self.constraint(check)}" for check in self._kept_checks(operation, column.name))
+                yield from (f"ADD {self.constraint(check)}" for check in checks)
             case _:
                 yield from self.actions(change)
+
+    def detach_check(self, operation: AlterTable, name: LocalId) -> Iterator[str]:
+        """:returns: Clauses that drop a check, whether it is one of the table or of the column of that name."""
+        yield f"DROP CONSTRAINT IF EXISTS {self.quote(name)}"
+        kept = {column.name: column for column in operation.target.columns}
+        changed = {c.target.name for c in operation.changes if isinstance(c, AlterColumn)}
+        dropped = {c.column.name for c in operation.changes if isinstance(c, DropColumn)}
+        if name in kept and name not in changed | dropped:
+            yield f"MODIFY COLUMN {self.column(kept[name])}"
 
     def _is_column(self, name: LocalId, table: Table) -> bool:
         return self.features.mariadb and any(column.name == name for column in table.columns)
