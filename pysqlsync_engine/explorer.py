@@ -11,9 +11,10 @@ from types import ModuleType
 from pysqlsync_engine.capabilities import Capabilities
 from pysqlsync_engine.dialect.api import Dialect
 from pysqlsync_engine.discovery.assemble import assemble
-from pysqlsync_engine.errors import DriftError, StalePlanError
-from pysqlsync_engine.formation.catalog import form_catalog, table_name
-from pysqlsync_engine.formation.inspection import entities
+from pysqlsync_engine.errors import DriftError, PlanError, StalePlanError
+from pysqlsync_engine.formation.catalog import form_catalog
+from pysqlsync_engine.formation.inspection import declared_types, entities
+from pysqlsync_engine.formation.namespaces import Definition, definition_name
 from pysqlsync_engine.migration.apply import ApplyReport, apply
 from pysqlsync_engine.migration.diff import Difference, compare
 from pysqlsync_engine.migration.operations import (
@@ -37,9 +38,9 @@ SCHEMA_LOCK = "pysqlsync schema"
 
 def select_classes(
     module: ModuleType | None, classes: Sequence[type] | None, modules: Sequence[ModuleType] | None = None
-) -> tuple[type, ...]:
+) -> tuple[Definition, ...]:
     """
-    :returns: The classes named, or all entity classes of the module, or of several modules.
+    :returns: The classes named, or all entity classes of the module, or of several modules, with the types that they declare.
     :raises ValueError: if none or more than one of them is given.
     """
     if sum(choice is not None for choice in (module, classes, modules)) != 1:
@@ -47,11 +48,11 @@ def select_classes(
     if classes is not None:
         return tuple(classes)
     chosen = modules if module is None else [module]
-    return tuple(dict.fromkeys(cls for each in chosen or () for cls in entities(each)))
+    return tuple(dict.fromkeys(found for each in chosen or () for found in (*entities(each), *declared_types(each))))
 
 
 def lowered_catalog(
-    classes: Sequence[type], *, options: GeneratorOptions, dialect: Dialect, capabilities: Capabilities
+    classes: Sequence[Definition], *, options: GeneratorOptions, dialect: Dialect, capabilities: Capabilities
 ) -> Catalog:
     """:returns: What the classes and all that they refer to become on a server of these capabilities."""
     return dialect.lower(form_catalog(classes, options=options, capabilities=capabilities), capabilities)
@@ -134,7 +135,7 @@ class Explorer:
         chosen = select_classes(module, classes, modules)
         desired = self._form(chosen)
         policy = self._scoped(chosen, policy or SyncPolicy())
-        async with self._exclusive(policy):
+        async with self._exclusive(policy, online=policy.online):
             return await self._execute(await self._make_plan(desired, policy), policy)
 
     async def apply(self, plan: Plan, *, policy: SyncPolicy | None = None) -> ApplyReport:
@@ -145,7 +146,9 @@ class Explorer:
         :raises HazardError: see `synchronize`, as for the other errors.
         """
         policy = policy or SyncPolicy()
-        async with self._exclusive(policy):
+        if plan.dialect != self._dialect.name:
+            raise PlanError(f"plan: is for {plan.dialect}, but the server is {self._dialect.name}; make the plan again")
+        async with self._exclusive(policy, online=plan.online):
             if fingerprint(await self._current(plan.target)) != plan.source_fingerprint:
                 raise StalePlanError("plan: the live schema has changed since the plan was made; plan again")
             return await self._execute(plan, policy)
@@ -167,23 +170,28 @@ class Explorer:
                 )
             return await self._execute(plan, policy)
 
-    def _form(self, classes: Sequence[type]) -> Catalog:
+    def _form(self, classes: Sequence[Definition]) -> Catalog:
         capabilities = self._session.capabilities
         return lowered_catalog(classes, options=self._options, dialect=self._dialect, capabilities=capabilities)
 
-    def _scoped(self, classes: Sequence[type], policy: SyncPolicy) -> SyncPolicy:
+    def _scoped(self, classes: Sequence[Definition], policy: SyncPolicy) -> SyncPolicy:
         """
         :returns: The policy, which also keeps all that is undeclared in namespaces that none of these classes is in. Such a
             namespace takes part only as far as these classes refer to it; the rest of it belongs to other modules.
         """
         default = self._session.capabilities.default_namespace
-        own = {table_name(cls, options=self._options).namespace or default for cls in classes}
+        own = {definition_name(cls, options=self._options).namespace or default for cls in classes}
         mapped = {namespace or default for namespace in self._options.namespaces.values()}
         others = sorted(name for name in mapped - own if name is not None)
         return replace(policy, keep=(*policy.keep, *(f"{glob.escape(name)}.*" for name in others)))
 
     @asynccontextmanager
-    async def _exclusive(self, policy: SyncPolicy) -> AsyncGenerator[None]:
+    async def _exclusive(self, policy: SyncPolicy, *, online: bool = False) -> AsyncGenerator[None]:
+        """Let nobody else synchronize; one transaction for all that follows, unless each step is to last."""
+        if self._is_stepwise(online=online):
+            async with self._session.hold_schema(SCHEMA_LOCK, timeout_s=policy.lock_timeout_s):
+                yield
+            return
         async with self._session.transaction():
             await self._session.lock_schema(SCHEMA_LOCK, timeout_s=policy.lock_timeout_s)
             yield
@@ -203,14 +211,29 @@ class Explorer:
         difference = self._compare(current, desired, policy.keep)
         writer = self._dialect.writer(self._session.capabilities)
         operations = order(difference.operations)
-        plan = make_plan(operations, writer, dialect=self._dialect.name, fingerprint=fingerprint(current))
-        return replace(plan, target=desired, keep=policy.keep, warnings=difference.warnings)
+        plan = make_plan(
+            operations,
+            writer,
+            dialect=self._dialect.name,
+            fingerprint=fingerprint(current),
+            target=desired,
+            online=policy.online,
+        )
+        return replace(plan, keep=policy.keep, warnings=difference.warnings)
+
+    def _is_stepwise(self, *, online: bool) -> bool:
+        return online or not self._session.capabilities.transactional_ddl
 
     def _compare(self, current: Catalog, desired: Catalog, keep: Sequence[str]) -> Difference:
         return compare(current, desired, keep=keep, capabilities=self._session.capabilities)
 
     async def _execute(self, plan: Plan, policy: SyncPolicy) -> ApplyReport:
-        report = await apply(plan.require(policy), self._session)
+        report = await apply(
+            plan.require(policy),
+            self._session,
+            stepwise=self._is_stepwise(online=plan.online),
+            lock_attempts=policy.lock_attempts,
+        )
         if not plan.is_empty:
             await self._verify(plan)
         return report

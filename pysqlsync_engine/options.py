@@ -100,12 +100,17 @@ class SyncPolicy:
         and refused unless `allow` permits it.
     :param allow_drop: Patterns of qualified names of what may be dropped, by kind: `{"table": ("public.old_*",), "column":
         ("public.users.legacy_*",)}`. Kinds are `table`, `column`, `type`, `member` (of a composite type) and `namespace`.
+    :param online: True to let others read and write meanwhile, as far as the server can: each step is a transaction of its own, so
+        steps that are done stay if a later one fails. Re-running continues.
+    :param lock_attempts: How often a step is tried in all if a lock is not granted in time, with longer and longer pauses.
     :param lock_timeout_s: Seconds to wait for each lock before giving up, so that other sessions do not queue up.
     """
 
     allow: Set[Hazard] = frozenset()
     keep: tuple[str, ...] = ()
     lock_timeout_s: float = 5.0
+    online: bool = False
+    lock_attempts: int = 5
     allow_drop: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
 
     def __post_init__(self) -> None:

@@ -55,6 +55,19 @@ class Session(Protocol):
         """
         ...
 
+    def hold_schema(self, name: str, *, timeout_s: float) -> AbstractAsyncContextManager[None]:
+        """
+        Take the same lock outside of transactions, and give it back on leaving.
+
+        :param name: As for `lock_schema`, as is `timeout_s`; until the lock is given back, it holds for each other lock.
+        :raises LockTimeoutError: if another session holds it all that time.
+        """
+        ...
+
+    def unlimited_locks(self) -> AbstractAsyncContextManager[None]:
+        """Wait for locks as long as it takes, until leaving; for statements that are in nobody's way while they wait."""
+        ...
+
     async def copy(self, table: QualifiedId, columns: Sequence[str], batches: AsyncIterator[Iterable[Row]]) -> int:
         """
         Stream rows into a table by the fastest means that the driver has for typed values.

@@ -179,6 +179,28 @@ class MySQLSession:
     async def lock_schema(self, name: str, *, timeout_s: float) -> None:
         if not self._depth:
             raise RuntimeError(f"lock {name!r}: there is no transaction that it could last for; open one first")
+        await self._take_lock(name, timeout_s)
+
+    @asynccontextmanager
+    async def hold_schema(self, name: str, *, timeout_s: float) -> AsyncGenerator[None]:
+        if self._depth:
+            raise RuntimeError(f"lock {name!r}: a transaction has been opened; end it first")
+        key: str | None = None
+        try:
+            await self._take_lock(name, timeout_s)
+            # so that no transaction gives it back at its end
+            key, self._lock = self._lock, None
+            yield
+        finally:
+            self._lock = key or self._lock
+            await self._unlock()
+
+    @asynccontextmanager
+    async def unlimited_locks(self) -> AsyncGenerator[None]:
+        # no statement that changes a table lets others in while it waits
+        yield
+
+    async def _take_lock(self, name: str, timeout_s: float) -> None:
         # the server knows whole seconds only, and no wait of none
         whole_s = max(1, math.ceil(timeout_s))
         await self.execute(f"SET SESSION lock_wait_timeout = {whole_s:d}, innodb_lock_wait_timeout = {whole_s:d}")

@@ -7,6 +7,7 @@ import hashlib
 import math
 import re
 import ssl
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -117,6 +118,41 @@ class PostgreSQLSession:
                 statement=error.statement,
                 sqlstate=error.sqlstate,
             ) from error
+
+    @asynccontextmanager
+    async def hold_schema(self, name: str, *, timeout_s: float) -> AsyncGenerator[None]:
+        if self._connection.is_in_transaction():
+            raise RuntimeError(f"lock {name!r}: a transaction has been opened; end it first")
+        deadline = time.monotonic() + timeout_s
+        statement = "SELECT pg_catalog.pg_try_advisory_lock($1)"
+        # who waits inside of a statement is in the way of an index that is built concurrently, which waits for all statements
+        while (await self.fetch(statement, _lock_key(name))) != [(True,)]:
+            if time.monotonic() >= deadline:
+                raise LockTimeoutError(
+                    f"lock {name!r}: another session has held it for {timeout_s:g} s; wait for it to finish and try again",
+                    statement=statement,
+                )
+            await asyncio.sleep(0.05)
+        try:
+            await self._set_lock_timeout(f"{max(1, math.ceil(timeout_s * 1000))}ms")
+            yield
+        finally:
+            if not self._connection.is_closed():
+                await self.fetch("SELECT pg_catalog.pg_advisory_unlock($1)", _lock_key(name))
+                await self.execute("RESET lock_timeout")
+
+    @asynccontextmanager
+    async def unlimited_locks(self) -> AsyncGenerator[None]:
+        ((before,),) = await self.fetch("SELECT pg_catalog.current_setting('lock_timeout')")
+        await self._set_lock_timeout("0")
+        try:
+            yield
+        finally:
+            if not self._connection.is_closed():
+                await self._set_lock_timeout(before)
+
+    async def _set_lock_timeout(self, setting: str) -> None:
+        await self.fetch("SELECT pg_catalog.set_config('lock_timeout', $1, false)", setting)
 
     async def copy(self, table: QualifiedId, columns: Sequence[str], batches: AsyncIterator[Iterable[Row]]) -> int:
         sent = 0
