@@ -11,6 +11,7 @@ from strong_typing.auxiliary import Alias
 from pysqlsync_engine.discovery.python_declarations import Declaring, declare_check
 from pysqlsync_engine.discovery.python_layout import MARGIN, docstring, is_documentable, is_parameter
 from pysqlsync_engine.discovery.python_names import choose_member_names, keeps_name
+from pysqlsync_engine.discovery.python_prerequisites import Requirements
 from pysqlsync_engine.discovery.python_text import (
     INDENT,
     Atom,
@@ -106,10 +107,13 @@ def write_struct(
     return _data_class(class_name, docstring(text, documented, class_name=class_name), annotations, ("__type__", own))
 
 
-def write_table(declaring: Declaring, name: str, classes: Mapping[QualifiedId, Atom]) -> Block:
+def write_table(
+    declaring: Declaring, name: str, classes: Mapping[QualifiedId, Atom], requirements: Requirements
+) -> Block:
     """
     :param name: Of the table, within its namespace.
     :param classes: Names of the classes of types.
+    :param requirements: Functions and collations that the table may use.
     :returns: A data-class whose fields are the columns.
     """
     own, table = declaring.own, declaring.own.table
@@ -141,20 +145,29 @@ def write_table(declaring: Declaring, name: str, classes: Mapping[QualifiedId, A
         description=None if described else table.description,
         options=_all_markers(table.vendor_markers, table.markers),
     )
+    required = tuple(requirements.node(table))
+    is_plain = bool(key) and declaration == TableDeclaration() and not required
     text = table.description if described else None
     return _data_class(
         own.class_name,
         docstring(text, documented, class_name=own.class_name),
         annotations,
-        None if key and declaration == TableDeclaration() else ("__table__", value_node(declaration)),
+        None if is_plain else ("__table__", instance_node(declaration, *required)),
     )
 
 
 def write_domain(
-    domain: DomainType, class_name: str, name: str, classes: Mapping[QualifiedId, Atom], outside: frozenset[QualifiedId]
+    domain: DomainType,
+    class_name: str,
+    name: str,
+    classes: Mapping[QualifiedId, Atom],
+    *,
+    outside: frozenset[QualifiedId],
+    requirements: Requirements,
 ) -> Block:
     """
     :param classes: Names of the classes of types; those outside with all of the name of their module.
+    :param requirements: Functions and collations that the domain may use.
     :param outside: Types of other modules, which may not be there when the module is read.
     :returns: A `NewType`, and what makes a domain of it.
     """
@@ -170,7 +183,8 @@ def write_domain(
         collation=domain.collation,
     )
     said = Atom(string_literal(flat(base))) if is_late else base
-    declared = instance_node(declaration, *(() if base == supertype else (Named("base", said),)))
+    required = requirements.node(domain)
+    declared = instance_node(declaration, *(() if base == supertype else (Named("base", said),)), *required)
     made = call(name_of("typing", "NewType"), value_node(class_name), supertype)
     declare = call(name_of(_DECLARATIONS, "declare_domain"), Atom(class_name), declared)
     return Block(

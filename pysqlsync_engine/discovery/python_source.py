@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from pysqlsync_engine.discovery.python_classes import write_domain, write_enum, write_struct, write_table
+from pysqlsync_engine.discovery.python_classes import Block, write_domain, write_enum, write_struct, write_table
 from pysqlsync_engine.discovery.python_declarations import Declaring, Described
 from pysqlsync_engine.discovery.python_layout import is_documentable, module_text
 from pysqlsync_engine.discovery.python_names import (
@@ -15,11 +15,20 @@ from pysqlsync_engine.discovery.python_names import (
     choose_class_names,
     choose_field_names,
 )
+from pysqlsync_engine.discovery.python_prerequisites import name_prerequisites
 from pysqlsync_engine.discovery.python_text import Atom, Import
 from pysqlsync_engine.errors import DiscoveryError
 from pysqlsync_engine.model.definition import named_types
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
-from pysqlsync_engine.model.object_types import Catalog, DomainType, EnumType, Namespace, StructType, Table
+from pysqlsync_engine.model.object_types import (
+    Catalog,
+    DomainType,
+    EnumType,
+    Namespace,
+    Prerequisite,
+    StructType,
+    Table,
+)
 
 
 def write_modules(catalog: Catalog, *, modules: Mapping[str, str], class_names: ClassNames = "camel") -> dict[str, str]:
@@ -39,7 +48,9 @@ def write_modules(catalog: Catalog, *, modules: Mapping[str, str], class_names: 
     homes = _homes(catalog, modules)
     namings = {module: _naming(homes[module], module, known, class_names) for module, known in _siblings(homes)}
     tables = {name: each for naming in namings.values() for name, each in naming.tables.items()}
-    return {module: _write(homes[module], namings[module], namings, tables) for module in homes}
+    return {
+        module: _write(homes[module], namings[module], namings, tables, catalog.prerequisites) for module in homes
+    }
 
 
 def write_module(catalog: Catalog, *, module: str = "tables", class_names: ClassNames = "camel") -> str:
@@ -125,7 +136,11 @@ def local_name(name: QualifiedId, namespace: Namespace) -> str:
 
 
 def _write(
-    namespace: Namespace, naming: _Naming, namings: Mapping[str, _Naming], tables: Mapping[QualifiedId, Described]
+    namespace: Namespace,
+    naming: _Naming,
+    namings: Mapping[str, _Naming],
+    tables: Mapping[QualifiedId, Described],
+    prerequisites: Iterable[Prerequisite],
 ) -> str:
     """:returns: Source of the module of a namespace."""
     classes = _type_names(naming, namings)
@@ -137,15 +152,27 @@ def _write(
         blocks.append(
             write_struct(struct, naming.types[struct.name], local_name(struct.name, namespace), fields, classes)
         )
+    all_names = {*taken, *(table.class_name for table in naming.tables.values())}
+    requirements = name_prerequisites(prerequisites, all_names)
+    for each in requirements.used_by((*namespace.domains, *namespace.tables)):
+        blocks.insert(0, Block(*requirements.constant(each)))
+    classes_late, outside = late
     blocks += [
-        write_domain(domain, naming.types[domain.name], local_name(domain.name, namespace), *late)
+        write_domain(
+            domain,
+            naming.types[domain.name],
+            local_name(domain.name, namespace),
+            classes_late,
+            outside=outside,
+            requirements=requirements,
+        )
         for domain in _by_base(namespace.domains)
     ]
     defined: set[str] = set()
     for table in _by_reference(namespace.tables):
         own = naming.tables[table.name]
         declaring = Declaring(own, tables, frozenset(defined))
-        blocks.append(write_table(declaring, local_name(table.name, namespace), classes))
+        blocks.append(write_table(declaring, local_name(table.name, namespace), classes, requirements))
         defined.add(own.class_name)
     for table in namespace.tables:
         if table.labels is not None:
