@@ -1,0 +1,81 @@
+"""Functions and collations that tables use, as constants of a module."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+
+from pysqlsync_engine.discovery.python_text import Atom, Group, Import, Named, imports_of, instance_node, render
+from pysqlsync_engine.model.object_types import DomainType, Prerequisite, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """
+    What the tables and domains of one module need.
+
+    :param names: Name of the constant of each function and collation.
+    """
+
+    names: Mapping[Prerequisite, str]
+
+    def node(self, subject: Table | DomainType) -> Iterator[Named]:
+        """:returns: The argument of a declaration that names what the object requires; none if that is nothing."""
+        used = _needed(subject, tuple(self.names))
+        if used:
+            yield Named("requires", Group("(", tuple(Atom(self.names[each]) for each in used), ")"))
+
+    def used_by(self, subjects: Iterable[Table | DomainType]) -> list[Prerequisite]:
+        """:returns: What any of the objects requires, in order."""
+        used = {each for subject in subjects for each in _needed(subject, tuple(self.names))}
+        return [each for each in self.names if each in used]
+
+    def constant(self, prerequisite: Prerequisite) -> tuple[str, frozenset[Import]]:
+        """:returns: The statement that defines the constant, and what it needs."""
+        name, node = self.names[prerequisite], instance_node(prerequisite)
+        return f"{name} = {render(node, taken=len(name) + 3)}", frozenset(imports_of([node]))
+
+
+def name_prerequisites(prerequisites: Iterable[Prerequisite], taken: Iterable[str]) -> Requirements:
+    """
+    :param taken: Names that the module has for other things.
+    :returns: A name for each, in capital letters; those that would be the same are numbered.
+    """
+    used = set(taken)
+    names: dict[Prerequisite, str] = {}
+    for each in sorted(prerequisites):
+        words = re.sub(r"[^A-Za-z0-9]+", "_", each.name).strip("_").upper()
+        stem = words if words and not words[0].isdigit() else f"{each.kind.upper()}_{words}".rstrip("_")
+        name, number = stem, 2
+        while name in used:
+            name, number = f"{stem}_{number}", number + 1
+        used.add(name)
+        names[each] = name
+    return Requirements(names)
+
+
+def _needed(subject: Table | DomainType, prerequisites: Sequence[Prerequisite]) -> list[Prerequisite]:
+    """:returns: What the expressions of an object mention, and what the definitions of that mention in turn."""
+    if not prerequisites:
+        return []
+    texts = list(_texts(subject))
+    needed: set[Prerequisite] = set()
+    while texts:
+        text = texts.pop()
+        found = {each for each in prerequisites if each not in needed and each.is_mentioned(text)}
+        needed |= found
+        texts.extend(each.definition for each in found)
+    return [each for each in prerequisites if each in needed]
+
+
+def _texts(value: object) -> Iterator[str]:
+    """:returns: All strings inside of an object of the model."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:  # pyright: ignore[reportUnknownVariableType]
+            yield from _texts(item)  # pyright: ignore[reportUnknownArgumentType]
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from _texts(getattr(value, field.name))
