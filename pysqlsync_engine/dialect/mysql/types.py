@@ -62,11 +62,12 @@ def lower(catalog: Catalog, capabilities: Capabilities) -> Catalog:
     features = features_of(capabilities.version)
     lowering = _Lowering(catalog, features)
     namespaces = tuple(lowering.namespace(namespace) for namespace in catalog.namespaces)
-    seen: dict[str, str] = {}
+    seen: set[str] = set()
     for table in (table for namespace in namespaces for table in namespace.tables):
         _check_name(table.name.name, f"table {table.name.display}")
-        if seen.setdefault(table.name.name, "table") != "table":
+        if table.name.name in seen:
             raise UnsupportedError(f"{table.name.display}: two tables would have this name; rename one of them")
+        seen.add(table.name.name)
     return replace(catalog, namespaces=_distinct_names(namespaces, features))
 
 
