@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import enum
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from ipaddress import IPv4Address, IPv6Address
 from operator import attrgetter
 from typing import Any, TypeGuard
 from uuid import UUID
@@ -15,11 +15,14 @@ from uuid import UUID
 from strong_typing.auxiliary import MaxLength, Precision, TimePrecision
 
 from pysqlsync_engine.data import hooks
-from pysqlsync_engine.data.hooks import Encode, Hook, refuse
+from pysqlsync_engine.data.documents import document_hook
+from pysqlsync_engine.data.hooks import Encode, Hook, is_collection, refuse
+from pysqlsync_engine.data.labels import extensible_hook, label_hook, label_set_hook, label_text_hook
 from pysqlsync_engine.model.annotations import Unwrapped, find_tag, key_annotations, member_annotations, unwrap
 from pysqlsync_engine.model.data_types import (
     SqlArray,
     SqlBinary,
+    SqlBit,
     SqlBoolean,
     SqlCharacter,
     SqlDate,
@@ -28,18 +31,24 @@ from pysqlsync_engine.model.data_types import (
     SqlInteger,
     SqlInterval,
     SqlJson,
+    SqlLabel,
+    SqlLabelSet,
     SqlNamed,
+    SqlNetworkAddress,
     SqlOpaque,
     SqlTime,
     SqlTimestamp,
     SqlType,
     SqlUuid,
+    SqlYear,
 )
 from pysqlsync_engine.model.id_types import QualifiedId
 from pysqlsync_engine.model.type_markers import WithTimeZone
 
 ChooseSimple = Callable[[SqlType], Hook]
 """Chooses the hook for a type of column that is neither composed of others nor defined by the catalog."""
+
+_ADDRESSES = (IPv4Address, IPv6Address)
 
 _ACCEPTED: dict[type[SqlType], tuple[type, ...]] = {
     SqlBoolean: (bool,),
@@ -53,12 +62,16 @@ _ACCEPTED: dict[type[SqlType], tuple[type, ...]] = {
     SqlTime: (time,),
     SqlInterval: (timedelta,),
     SqlUuid: (UUID, str),
+    SqlNetworkAddress: (*_ADDRESSES, str),
+    SqlBit: (str,),
+    SqlYear: (int,),
+    SqlLabel: (str,),
 }
 """Python types whose values a column takes without loss, or refuses one by one."""
 
 _SIMPLE: dict[type[SqlType], Callable[[Any], Hook]] = {
     SqlBoolean: lambda _: hooks.boolean_hook(),
-    SqlInteger: lambda sql: hooks.integer_hook(sql.width),
+    SqlInteger: lambda sql: hooks.integer_hook(sql.width, signed=sql.signed),
     SqlFloat: lambda sql: hooks.float_hook(sql.width),
     SqlDecimal: lambda sql: hooks.decimal_hook(sql.precision, sql.scale),
     SqlCharacter: lambda sql: hooks.text_hook(sql.limit),
@@ -68,6 +81,10 @@ _SIMPLE: dict[type[SqlType], Callable[[Any], Hook]] = {
     SqlTime: lambda sql: hooks.time_hook(sql.precision, with_time_zone=sql.with_time_zone),
     SqlInterval: lambda sql: hooks.interval_hook(sql.precision),
     SqlUuid: lambda _: hooks.uuid_hook(),
+    SqlNetworkAddress: lambda sql: hooks.address_hook(sql.version),
+    SqlBit: lambda sql: hooks.bit_hook(sql.length, varying=sql.varying),
+    SqlYear: lambda _: hooks.year_hook(),
+    SqlLabel: lambda sql: label_text_hook(sql.labels),
 }
 
 
@@ -87,20 +104,21 @@ def choose_hook(annotation: Any, data_type: SqlType, *, choose_simple: ChooseSim
     :raises TypeError: if values of the Python type cannot be stored in the column without loss.
     """
     declared = unwrap(annotation)
+    if isinstance(data_type, SqlJson):
+        return hooks.text_hook(None) if declared.type is str and not declared.labels else document_hook(annotation)
+    if isinstance(data_type, SqlLabelSet):
+        return label_set_hook(unwrap(_element(declared)), data_type.labels)
     if is_class(declared.type, enum.Enum) and not isinstance(data_type, SqlInteger):
         return label_hook(declared.type)
-    if isinstance(data_type, SqlJson):
-        return hooks.text_hook(None) if is_class(declared.type, str) else Hook(_encode_json)
     if is_dataclass(declared.type) and isinstance(declared.type, type):
         return _class_hook(declared.type, data_type, choose_simple)
     if isinstance(data_type, SqlArray):
         return _array_hook(declared, data_type, choose_simple)
     if isinstance(data_type, SqlNamed):
-        return hooks.text_hook(None) if is_class(declared.type, str) else None
+        return _named_hook(annotation, declared, choose_simple)
     if isinstance(data_type, SqlOpaque):
         return None
-    _check_accepted(declared, data_type)
-    return choose_simple(data_type)
+    return _plain_hook(declared, data_type, choose_simple)
 
 
 def is_class(kind: Any, parent: type) -> bool:
@@ -108,27 +126,40 @@ def is_class(kind: Any, parent: type) -> bool:
     return isinstance(kind, type) and issubclass(kind, parent)
 
 
-def label_hook(kind: type[enum.Enum]) -> Hook:
-    """:returns: Hook that takes members of an enumeration, or their labels, and returns labels."""
-    labels: dict[Any, str] = {str(member.value): str(member.value) for member in kind}
-    labels |= {member: str(member.value) for member in kind}
+def _plain_hook(declared: Unwrapped, data_type: SqlType, choose_simple: ChooseSimple) -> Hook:
+    """:returns: Hook for a value that is neither composed of others nor of a type that the catalog defines."""
+    if declared.extends is not None and isinstance(data_type, SqlCharacter):
+        return extensible_hook(declared.extends, data_type.limit)
+    _check_accepted(declared, data_type)
+    if declared.labels and isinstance(data_type, SqlCharacter | SqlLabel):
+        return label_text_hook(declared.labels)
+    return _as_declared(declared, choose_simple(data_type), data_type)
 
-    def encode(value: Any) -> str:
-        if isinstance(value, str | kind) and value in labels:
-            return labels[value]
-        if isinstance(value, str):
-            raise ValueError(
-                f"not a label of {kind.__name__}; expected one of {', '.join(str(m.value) for m in kind)}; got"
-            )
-        raise refuse(value, f"label of {kind.__name__}")
 
-    return Hook(encode, "{labels}[{v}]", (("labels", labels),))
+def _as_declared(declared: Unwrapped, hook: Hook, data_type: SqlType) -> Hook:
+    """:returns: A hook that also refuses addresses of the other version, where the column takes both."""
+    if isinstance(data_type, SqlNetworkAddress) and data_type.version is None and declared.type in _ADDRESSES:
+        return hooks.address_hook(4 if declared.type is IPv4Address else 6)
+    return hook
+
+
+def _named_hook(annotation: Any, declared: Unwrapped, choose_simple: ChooseSimple) -> Hook | None:
+    """:returns: Hook for a value of an enumeration without a class, or of a domain, whose values the server checks."""
+    if declared.labels:
+        return label_text_hook(declared.labels)
+    if declared.type is str or declared.type not in _NATURAL:
+        return hooks.text_hook(None) if is_class(declared.type, str) else None
+    return choose_hook(annotation, natural_type(annotation), choose_simple=choose_simple)
+
+
+def _element(declared: Unwrapped) -> Any:
+    return declared.arguments[0] if declared.arguments else Any
 
 
 def _check_accepted(declared: Unwrapped, data_type: SqlType) -> None:
     kind = declared.type
     accepted = _ACCEPTED[type(data_type)]
-    refused = isinstance(kind, type) and (
+    refused = kind is not Any and (
         not issubclass(kind, accepted)
         # these are derived from another type, but their values mean something else
         or (issubclass(kind, bool) and bool not in accepted)
@@ -208,7 +239,7 @@ def natural_type(annotation: Any) -> SqlType:
     """
     declared = unwrap(annotation)
     kind, tags = declared.type, declared.tags
-    if is_class(kind, list) and declared.arguments:
+    if (is_class(kind, list) or is_class(kind, set)) and declared.arguments:
         return SqlArray(natural_type(declared.arguments[0]))
     if is_class(kind, dict) or kind is Any:
         return SqlJson()
@@ -224,11 +255,14 @@ def natural_type(annotation: Any) -> SqlType:
 
 def _array_hook(declared: Unwrapped, data_type: SqlArray, choose_simple: ChooseSimple) -> Hook:
     kind: Any = declared.type
+    if is_class(kind, set):
+        return _set_hook(_array_hook(Unwrapped(list, arguments=declared.arguments), data_type, choose_simple))
     if kind is not Any and not (is_class(kind, list) or is_class(kind, tuple)):
         raise TypeError(f"expected fields of type list for a column of type {data_type}; got {kind.__name__}")
-    element_hook = choose_hook(
-        declared.arguments[0] if declared.arguments else Any, data_type.element, choose_simple=choose_simple
-    )
+    element = _element(declared)
+    # the server does not keep the number of dimensions
+    is_nested = is_class(unwrap(element).type, list) and not isinstance(data_type.element, SqlArray)
+    element_hook = choose_hook(element, data_type if is_nested else data_type.element, choose_simple=choose_simple)
     encode_element: Encode = _unchanged if element_hook is None else element_hook.encode
 
     def encode(value: Any) -> list[Any]:
@@ -239,36 +273,22 @@ def _array_hook(declared: Unwrapped, data_type: SqlArray, choose_simple: ChooseS
     return Hook(encode)
 
 
-def _encode_json(value: Any) -> str:
-    """:returns: Text of a JSON document that reads back as the value."""
-    _check_keys(value)
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    hooks.check_text(text)
-    return text
+def _set_hook(as_list: Hook) -> Hook:
+    """:returns: Hook for a set, whose elements are stored in an order that is the same whenever the set is."""
 
+    def encode(value: Any) -> list[Any]:
+        if not is_collection(value):
+            raise refuse(value, "set")
+        encoded = as_list.encode(list(value))
+        if len(set(map(repr, encoded))) < len(encoded):
+            raise ValueError("expected each element of a set once")
+        return sorted(encoded, key=repr)
 
-def _check_keys(value: Any) -> None:
-    """
-    Check that no key of an object would become a string.
-
-    :raises TypeError: if a key is not a string.
-    """
-    if _is_mapping(value):
-        for key, member in value.items():
-            if not isinstance(key, str):
-                raise TypeError(f"cannot encode {type(key).__name__} as key of a JSON object")
-            _check_keys(member)
-    elif _is_list(value):
-        for element in value:
-            _check_keys(element)
+    return Hook(encode)
 
 
 def _is_list(value: Any) -> TypeGuard[Sequence[Any]]:
     return isinstance(value, list | tuple)
-
-
-def _is_mapping(value: Any) -> TypeGuard[dict[Any, Any]]:
-    return isinstance(value, dict)
 
 
 _NATURAL: dict[Any, Callable[[tuple[Any, ...]], SqlType]] = {
@@ -283,6 +303,8 @@ _NATURAL: dict[Any, Callable[[tuple[Any, ...]], SqlType]] = {
     time: lambda tags: SqlTime(_second_digits(tags), find_tag(tags, WithTimeZone) is not None),
     timedelta: lambda tags: SqlInterval(_second_digits(tags)),
     UUID: lambda _: SqlUuid(),
+    IPv4Address: lambda _: SqlNetworkAddress(4),
+    IPv6Address: lambda _: SqlNetworkAddress(6),
 }
 """Data type for a Python type, from the tags of its annotation."""
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import operator
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Context, Decimal, Inexact, InvalidOperation
-from typing import Any, TypeVar
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_interface
+from typing import Any, TypeGuard, TypeVar
 from uuid import UUID
 
 Encode = Callable[[Any], Any]
@@ -24,6 +25,9 @@ MAX_INTEGER_DIGITS = 131_072
 
 MAX_FRACTION_DIGITS = 16_383
 """Most digits of a number after the decimal point."""
+
+MIN_YEAR, MAX_YEAR = 1901, 2155
+"""https://dev.mysql.com/doc/refman/8.4/en/year.html"""
 
 Temporal = TypeVar("Temporal", datetime, time)
 
@@ -55,6 +59,11 @@ def refuse(value: Any, expected: str) -> TypeError:
     return TypeError(f"cannot encode {type(value).__name__} as {expected}")
 
 
+def is_collection(value: Any) -> TypeGuard[Collection[Any]]:
+    """:returns: True for a set, a list or a tuple: what the elements of a set can be given as."""
+    return isinstance(value, set | frozenset | list | tuple)
+
+
 def boolean_hook() -> Hook:
     """:returns: Hook for a truth value; numbers are refused."""
 
@@ -66,19 +75,20 @@ def boolean_hook() -> Hook:
     return Hook(encode, UNCHANGED)
 
 
-def integer_hook(width: int) -> Hook:
+def integer_hook(width: int, *, signed: bool = True) -> Hook:
     """
     :param width: Bytes of storage.
-    :returns: Hook for a signed integer; truth values and numbers with a fraction part are refused.
+    :returns: Hook for an integer; truth values and numbers with a fraction part are refused.
     """
-    limit = 1 << (8 * width - 1)
+    limit = 1 << (8 * width - 1 if signed else 8 * width)
+    least = -limit if signed else 0
 
     def encode(value: Any) -> int:
         if isinstance(value, bool) or not hasattr(value, "__index__"):
             raise refuse(value, "integer")
         number = operator.index(value)
-        if not -limit <= number < limit:
-            raise ValueError(f"expected an integer of {8 * width} bits, {-limit} to {limit - 1}; got")
+        if not least <= number < limit:
+            raise ValueError(f"expected an integer of {8 * width} bits, {least} to {limit - 1}; got")
         return number
 
     return Hook(encode, "{v} if {v}.__class__ is int else {encode}({v})")
@@ -217,6 +227,76 @@ def uuid_hook() -> Hook:
         raise refuse(value, "uuid")
 
     return Hook(encode, "{v} if {v}.__class__ is {UUID} else {encode}({v})", (("UUID", UUID),))
+
+
+def address_hook(version: int | None) -> Hook:
+    """
+    :param version: 4 or 6; `None` for either, which may then come with a netmask.
+    :returns: Hook for an IP address, which may be given in its text form; returns an address, or an interface if it has a
+        netmask that is not all ones.
+    """
+    name = "IP address" if version is None else f"IPv{version} address"
+
+    def encode(value: Any) -> Any:
+        address = _as_address(value, name)
+        if version is not None and address.version != version:
+            raise ValueError(f"expected an {name}; got")
+        if isinstance(address, IPv4Interface | IPv6Interface):
+            if address.network.prefixlen == address.max_prefixlen:
+                return address.ip
+            if version is not None:
+                raise ValueError(f"expected an {name} without a netmask; got")
+        return address
+
+    if version == 6:
+        return Hook(encode)  # one may have a zone
+    return Hook(encode, "{v} if {v}.__class__ is {IPv4Address} else {encode}({v})", (("IPv4Address", IPv4Address),))
+
+
+def _as_address(value: Any, name: str) -> IPv4Address | IPv6Address:
+    if isinstance(value, str):
+        try:
+            value = ip_interface(value)
+        except ValueError:
+            raise ValueError(f"cannot encode str as {name}") from None
+    if not isinstance(value, IPv4Address | IPv6Address):
+        raise refuse(value, name)
+    if isinstance(value, IPv6Address) and value.scope_id is not None:
+        raise ValueError("an address with a zone cannot be stored")
+    return value
+
+
+def bit_hook(length: int | None, *, varying: bool) -> Hook:
+    """
+    :param length: Bits that fit; `None` for any number, or for one if `varying` is false.
+    :returns: Hook for a string of the digits 0 and 1.
+    """
+    bits = 1 if length is None and not varying else length
+
+    def encode(value: Any) -> str:
+        if not isinstance(value, str):
+            raise refuse(value, "bits")
+        if value.strip("01"):
+            raise ValueError("expected digits 0 and 1; got")
+        if bits is not None and (len(value) > bits or (not varying and len(value) < bits)):
+            raise ValueError(f"expected {'at most ' if varying else ''}{bits} bits; got {len(value)}")
+        return value
+
+    return Hook(encode)
+
+
+def year_hook() -> Hook:
+    """:returns: Hook for a calendar year as MySQL has it: 1901 to 2155, and 0."""
+
+    def encode(value: Any) -> int:
+        if isinstance(value, bool) or not hasattr(value, "__index__"):
+            raise refuse(value, "year")
+        year = operator.index(value)
+        if year and not MIN_YEAR <= year <= MAX_YEAR:
+            raise ValueError(f"expected a year from {MIN_YEAR} to {MAX_YEAR}; got")
+        return year
+
+    return Hook(encode)
 
 
 def date_hook() -> Hook:

@@ -57,16 +57,21 @@ def from_json(annotation: Any) -> FromJson:
         Free-form values are kept as they are.
     :raises TypeError: if JSON has no such values.
     """
+    return _from_json(annotation, {})
+
+
+def _from_json(annotation: Any, known: dict[Any, FromJson]) -> FromJson:
+    """:param known: Converters of data-classes, which may contain themselves; filled in."""
     declared = unwrap(annotation)
     kind: Any = declared.type
     if kind is Any or kind in {dict, object, tuple}:
-        return _unchanged
+        return _mapping(declared, known) if len(declared.arguments) == 2 and kind is dict else _unchanged
     if issubclass(kind, enum.Enum):
         return _label(kind)
     if dataclasses.is_dataclass(kind):
-        return _class_converter(kind)
+        return _class_converter(kind, known)
     if kind in {list, set, frozenset}:
-        return _sequence(kind, declared)
+        return _sequence(kind, declared, known)
     if kind not in _CONVERTERS:
         raise TypeError(f"no value of JSON stands for type {kind.__name__}")
     return _CONVERTERS[kind]
@@ -77,7 +82,7 @@ def _unchanged(value: Any) -> Any:
 
 
 def _label(kind: type[enum.Enum]) -> FromJson:
-    members = {member.value: member for member in kind if isinstance(member.value, str | int | float)}
+    members = {member.value if isinstance(member.value, str | int | float) else member.name: member for member in kind}
 
     def convert(value: Any) -> enum.Enum:
         try:
@@ -88,8 +93,22 @@ def _label(kind: type[enum.Enum]) -> FromJson:
     return convert
 
 
-def _sequence(kind: Any, declared: Unwrapped) -> FromJson:
-    element = from_json(declared.arguments[0]) if declared.arguments else _unchanged
+def _mapping(declared: Unwrapped, known: dict[Any, FromJson]) -> FromJson:
+    if unwrap(declared.arguments[1]).type is Any:
+        return _unchanged  # free-form: any document
+    member = _from_json(declared.arguments[1], known)
+
+    def convert(value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            raise _mismatch("an object", value)
+        items = typing.cast("Mapping[str, Any]", value).items()
+        return {key: _convert_part(f"property {key!r}", member, item) for key, item in items}
+
+    return convert
+
+
+def _sequence(kind: Any, declared: Unwrapped, known: dict[Any, FromJson]) -> FromJson:
+    element = _from_json(declared.arguments[0], known) if declared.arguments else _unchanged
 
     def convert(value: Any) -> Any:
         if not isinstance(value, list):
@@ -102,15 +121,20 @@ def _sequence(kind: Any, declared: Unwrapped) -> FromJson:
     return convert
 
 
-def _class_converter(kind: Any) -> FromJson:
-    return _reference(kind) if key_annotations(kind) else _instance(kind)
+def _class_converter(kind: Any, known: dict[Any, FromJson]) -> FromJson:
+    if key_annotations(kind):
+        return _reference(kind)
+    if kind not in known:
+        known[kind] = lambda value: known[kind](value)
+        known[kind] = _instance(kind, known)
+    return lambda value: known[kind](value)
 
 
-def _instance(kind: Any) -> FromJson:
+def _instance(kind: Any, known: dict[Any, FromJson]) -> FromJson:
     """:returns: Converter for objects that become instances of a data-class."""
     members = member_annotations(kind)
     names = {column_name(name, unwrap(annotation).tags): name for name, annotation in members.items()}
-    converters = {name: from_json(annotation) for name, annotation in members.items()}
+    converters = {name: _from_json(annotation, known) for name, annotation in members.items()}
 
     def convert(value: Any) -> Any:
         if not isinstance(value, Mapping):

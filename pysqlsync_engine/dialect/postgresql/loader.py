@@ -259,7 +259,9 @@ async def _check_labels(session: Session, staging: _Staging) -> None:
     """
     found: list[tuple[int, str, str]] = []
     for transfer in staging.transfers:
-        if transfer.lookup is not None:
+        if transfer.lookup is not None and transfer.lookup.extensible:
+            await _add_labels(session, staging, transfer.column.name, transfer.lookup.table)
+        elif transfer.lookup is not None:
             name, table = transfer.column.name, transfer.lookup.table
             rows = await session.fetch(
                 f"SELECT s.{staging.number}, s.{name} FROM {staging.name} s WHERE s.{name} IS NOT NULL"
@@ -269,6 +271,15 @@ async def _check_labels(session: Session, staging: _Staging) -> None:
     if found:
         number, column, label = min(found)
         raise staging.target.row_error(column, number, "not a label of the lookup table", shorten(label))
+
+
+async def _add_labels(session: Session, staging: _Staging, name: LocalId, table: QualifiedId) -> None:
+    """Add the labels of a column that its lookup table does not have yet."""
+    if staging.target.mode is not LoadMode.DELETE:
+        await session.execute(
+            f'INSERT INTO {table} ("value") SELECT DISTINCT s.{name} FROM {staging.name} s WHERE s.{name} IS NOT NULL'
+            f' AND NOT EXISTS (SELECT FROM {table} l WHERE l."value" = s.{name}) ORDER BY 1 ON CONFLICT ("value") DO NOTHING'
+        )
 
 
 async def _locate(session: Session, staging: _Staging, error: StatementError) -> StatementError | RowError:

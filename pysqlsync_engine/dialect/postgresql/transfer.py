@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from pysqlsync_engine.data.fitting import choose_hook, is_class, label_hook, simple_hook
-from pysqlsync_engine.data.hooks import Detour, Hook, text_hook
+from pysqlsync_engine.data.fitting import choose_hook, is_class, simple_hook
+from pysqlsync_engine.data.hooks import Detour, Hook, is_collection, refuse, text_hook
+from pysqlsync_engine.data.labels import extensible_hook, label_hook
 from pysqlsync_engine.data.loading import LoadTarget
 from pysqlsync_engine.model.annotations import unwrap
-from pysqlsync_engine.model.data_types import SqlDate, SqlOpaque, SqlTimestamp, SqlType
+from pysqlsync_engine.model.data_types import SqlArray, SqlBit, SqlDate, SqlOpaque, SqlTimestamp, SqlType
 from pysqlsync_engine.model.object_types import Column, Lookup
 
 DATE_RANGE = ("'0001-01-01'", "'9999-12-31'")
@@ -48,15 +49,61 @@ def make_transfer(target: LoadTarget, position: int) -> Transfer:
     lookup = next((item for item in target.table.lookups if item.column == column.name), None)
     try:
         if lookup is not None and (is_class(kind, enum.Enum) or is_class(kind, str)):
-            return Transfer(column, label_hook(kind) if is_class(kind, enum.Enum) else text_hook(None), lookup=lookup)
-        if isinstance(column.data_type, SqlOpaque) and is_class(kind, str):
-            return Transfer(column, text_hook(None), cast=column.data_type.definition)
+            return Transfer(column, _lookup_hook(annotation), lookup=lookup)
+        if (hook := _text_form(annotation, column.data_type)) is not None:
+            return Transfer(column, hook, cast=_spelled(column.data_type))
         hook = choose_hook(annotation, column.data_type, choose_simple=_finite_hook)
     except TypeError as error:
         raise TypeError(f"{target.table.name.display}.{column.name.name}: {error}") from error
     if isinstance(column.data_type, SqlDate | SqlTimestamp):
         return Transfer(column, choose_hook(annotation, column.data_type), limits=_limits(column.data_type))
     return Transfer(column, hook)
+
+
+def _lookup_hook(annotation: Any) -> Hook:
+    declared = unwrap(annotation)
+    if declared.extends is not None:
+        return extensible_hook(declared.extends)
+    return label_hook(declared.type) if is_class(declared.type, enum.Enum) else text_hook(None)
+
+
+def _text_form(annotation: Any, data_type: SqlType) -> Hook | None:
+    """:returns: Hook for a value that is sent as text, and converted by the server; `None` for one that the driver knows."""
+    declared = unwrap(annotation)
+    match data_type:
+        case SqlBit():
+            return choose_hook(annotation, data_type)
+        case SqlOpaque() if is_class(declared.type, str):
+            return text_hook(None)
+        case SqlArray(element=element) if is_class(declared.type, list) and declared.arguments:
+            inner = _text_form(declared.arguments[0], element)
+            return None if inner is None else _array_text_hook(inner)
+        case _:
+            return None
+
+
+def _spelled(data_type: SqlType) -> str:
+    return f"{_spelled(data_type.element)}[]" if isinstance(data_type, SqlArray) else str(data_type)
+
+
+def _array_text_hook(element: Hook) -> Hook:
+    """
+    :returns: Hook that makes of a list what the server reads as an array;
+        https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO
+    """
+
+    def encode(value: Any) -> str:
+        if not is_collection(value):
+            raise refuse(value, "list")
+        return "{" + ",".join(map(write, value)) + "}"
+
+    def write(item: Any) -> str:
+        if item is None:
+            return "NULL"
+        text: str = element.encode(item)
+        return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+    return Hook(encode)
 
 
 def _limits(data_type: SqlDate | SqlTimestamp) -> tuple[str, str]:
