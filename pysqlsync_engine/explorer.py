@@ -183,7 +183,8 @@ class Explorer:
         own = {definition_name(cls, options=self._options).namespace or default for cls in classes}
         mapped = {namespace or default for namespace in self._options.namespaces.values()}
         others = sorted(name for name in mapped - own if name is not None)
-        return replace(policy, keep=(*policy.keep, *(f"{glob.escape(name)}.*" for name in others)))
+        separator = "." if self._session.capabilities.namespaces else "__"
+        return replace(policy, keep=(*policy.keep, *(f"{glob.escape(name)}{separator}*" for name in others)))
 
     @asynccontextmanager
     async def _exclusive(self, policy: SyncPolicy, *, online: bool = False) -> AsyncGenerator[None]:
