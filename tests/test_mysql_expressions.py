@@ -202,4 +202,4 @@ def test_parsers_of_full_text_indexes_are_found() -> None:
         "CREATE TABLE `t` (\n  `a` text,\n  FULLTEXT KEY `x``y` (`a`) /*!50100 WITH PARSER `ngram` */ ,\n"
         "  FULLTEXT KEY `z` (`a`)\n)"
     )
-    assert full_text_parsers(definition) == {"x`y": "WITH PARSER `ngram`"}
+    assert full_text_parsers(definition) == {"x`y": "`ngram`"}

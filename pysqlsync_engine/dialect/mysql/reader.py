@@ -194,7 +194,7 @@ async def _full_text_options(session: Session, indexes: Iterable[Row]) -> dict[t
     options: dict[tuple[str, str], str] = {}
     for table in sorted({row[0] for row in indexes if row[7] == "FULLTEXT"}):
         ((_, definition, *_),) = await session.fetch(f"SHOW CREATE TABLE {quote(table)}")
-        options |= {(table, index): parser for index, parser in full_text_parsers(definition).items()}
+        options |= {(table, index): f"WITH PARSER {parser}" for index, parser in full_text_parsers(definition).items()}
     return options
 
 

@@ -44,9 +44,9 @@ _PARSER = re.compile(r"^\s*FULLTEXT KEY `((?:[^`]|``)*)` .*WITH PARSER `((?:[^`]
 def full_text_parsers(definition: str) -> dict[str, str]:
     """
     :param definition: Of a table, as `SHOW CREATE TABLE` has it.
-    :returns: The parser of each full-text index that has one of its own, as an option of the index.
+    :returns: The parser of each full-text index that has one of its own, between backticks.
     """
-    return {match[1].replace("``", "`"): f"WITH PARSER `{match[2]}`" for match in _PARSER.finditer(definition)}
+    return {match[1].replace("``", "`"): f"`{match[2]}`" for match in _PARSER.finditer(definition)}
 
 
 def table_options(text: str) -> tuple[str | None, tuple[str, ...]]:
