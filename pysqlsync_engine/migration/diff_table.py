@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
 from pysqlsync_engine.capabilities import Capabilities
@@ -103,13 +103,15 @@ def diff_table(pair: TablePair, unsettled: Unsettled, capabilities: Capabilities
     remaining = _without(source, early)
     keys: Matching[Constraint] = match(source.foreign_keys, target.foreign_keys)
     keys = keys.replacing([p for p in keys.same if _is_unsettled(target, p[0], unsettled, replaced)])
+    settled = [key for key in keys.dropped if not _is_unsettled(target, key, unsettled, replaced)]
+    keys, validated = _validations(keys, settled)
     indexes = match(source.indexes, target.indexes)
     later = frozenset(_filled_later(remaining, target, replaced, capabilities))
     filled = _before_filling(remaining, target, later)
     return TableDifference(
         early,
         remaining,
-        tuple(_changes(remaining, filled, replaced, keys)),
+        (*validated, *_changes(remaining, filled, replaced, keys)),
         tuple((c, c.backfill) for c in target.columns if c.name in later and c.backfill is not None),
         filled,
         tuple(_changes(filled, target, frozenset(), _NO_KEYS)),
@@ -118,6 +120,26 @@ def diff_table(pair: TablePair, unsettled: Unsettled, capabilities: Capabilities
             [p for p in indexes.same if _index_is_unsettled(pair, p[0], unsettled, replaced, capabilities)]
         ),
     )
+
+
+def _validations(
+    keys: Matching[Constraint], settled: Sequence[Constraint]
+) -> tuple[Matching[Constraint], tuple[TableChange, ...]]:
+    """:returns: The matching without foreign keys that only need to be checked, and the changes that check these."""
+    pairs = [
+        (before, after)
+        for before in settled
+        for after in keys.added
+        if isinstance(after, ForeignKeyConstraint) and after.validated and before == replace(after, validated=False)
+    ]
+    dropped, added = [before for before, _ in pairs], [after for _, after in pairs]
+    remaining = Matching(
+        keys.same,
+        tuple(key for key in keys.dropped if key not in dropped),
+        tuple(key for key in keys.added if key not in added),
+    )
+    changes = [change for before, after in pairs for change in (DropConstraint(before), AddConstraint(after))]
+    return remaining, tuple(changes)
 
 
 def _early_changes(pair: TablePair, unsettled: Unsettled, capabilities: Capabilities | None) -> Iterator[TableChange]:

@@ -4,16 +4,16 @@ from pysqlsync_engine.dialect.api import Dialect
 from pysqlsync_engine.dialect.postgresql.capabilities import OFFLINE
 from pysqlsync_engine.dialect.postgresql.loader import PostgreSQLLoader
 from pysqlsync_engine.dialect.postgresql.lowering import lower
+from pysqlsync_engine.dialect.postgresql.online import PostgreSQLOnlineWriter
 from pysqlsync_engine.dialect.postgresql.reader import PostgreSQLReader
 from pysqlsync_engine.dialect.postgresql.scratch import canonicalize
 from pysqlsync_engine.dialect.postgresql.session import connect, open_pool
-from pysqlsync_engine.dialect.postgresql.writer import PostgreSQLWriter
 
 DIALECT = Dialect(
     name="postgresql",
     offline=OFFLINE,
     lower=lower,
-    writer=PostgreSQLWriter,
+    writer=PostgreSQLOnlineWriter,
     reader=PostgreSQLReader,
     loader=PostgreSQLLoader,
     canonicalize=canonicalize,

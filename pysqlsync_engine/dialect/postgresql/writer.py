@@ -36,13 +36,17 @@ from pysqlsync_engine.migration.operations import (
 from pysqlsync_engine.model.data_types import SqlArray, SqlInteger
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 from pysqlsync_engine.model.object_types import (
+    CheckConstraint,
     Column,
     Constraint,
     ExclusionConstraint,
     ForeignKeyConstraint,
     Generated,
     Index,
+    Prerequisite,
+    PrimaryKeyConstraint,
     Table,
+    UniqueConstraint,
 )
 from pysqlsync_engine.options import Hazard
 
@@ -56,9 +60,29 @@ class PostgreSQLWriter(PostgreSQLTypeWriter):
     All changes of a table are one statement as far as possible, so that it is locked once, and rewritten at most once.
     """
 
+    def create_prerequisite(self, prerequisite: Prerequisite, former: Prerequisite | None) -> Iterator[str]:
+        """
+        :returns: Statements that create or replace a function or a collation. What a function calls need not be there yet.
+        :raises UnsupportedError: for a collation that is to be another, which the server cannot replace.
+        """
+        if prerequisite.kind == "collation" and former is not None:
+            raise UnsupportedError(f"{prerequisite.display}: cannot be replaced while it is used; give the other one a new name")
+        if prerequisite.kind == "function":
+            yield "SET check_function_bodies = off"
+        yield prerequisite.definition
+
     def create_namespace(self, name: LocalId) -> str:
         """:returns: A statement that creates the namespace, if another session has not done so (`public` is always there)."""
         return f"CREATE SCHEMA IF NOT EXISTS {self.quote(name)}"
+
+    def placeholder(self, number: int) -> str:
+        """:returns: What stands for a value that is sent beside the statement."""
+        return f"${number}"
+
+    def create_extension(self, name: QualifiedId) -> str:
+        """:returns: A statement that creates an extension, and those that it needs, if another session has not done so."""
+        space = "" if name.namespace is None else f" SCHEMA {self.quote(name.namespace)}"
+        return f"CREATE EXTENSION IF NOT EXISTS {self.quote(name.name)}{space} CASCADE"
 
     def hazards(self, operation: Operation) -> frozenset[Hazard]:
         """:returns: What the statements of the operation may do besides."""
@@ -76,6 +100,18 @@ class PostgreSQLWriter(PostgreSQLTypeWriter):
     def validate_constraint(self, table: QualifiedId, constraint: Constraint) -> str:
         """:returns: A statement that checks all rows against a constraint that was not checked when it was added."""
         return f"ALTER TABLE {self.qualified(table)} VALIDATE CONSTRAINT {self.quote(constraint.name)}"
+
+    def use_index(self, table: QualifiedId, key: PrimaryKeyConstraint | UniqueConstraint) -> str:
+        """:returns: A statement that makes a key of the index that has its name."""
+        kind = "PRIMARY KEY" if isinstance(key, PrimaryKeyConstraint) else "UNIQUE"
+        name = self.quote(key.name)
+        return f"ALTER TABLE {self.qualified(table)} ADD CONSTRAINT {name} {kind} USING INDEX {name}{self.deferrability(key)}"
+
+    def refuse_null(self, table: QualifiedId, column: LocalId, proof: CheckConstraint) -> Iterator[str]:
+        """:returns: Statements that refuse NULL in a column by means of a checked constraint, which is dropped."""
+        prefix = f"ALTER TABLE {self.qualified(table)}"
+        yield f"{prefix} ALTER COLUMN {self.quote(column)} SET NOT NULL"
+        yield f"{prefix} DROP CONSTRAINT {self.quote(proof.name)}"
 
     def set_deferrability(self, table: QualifiedId, key: ForeignKeyConstraint) -> str:
         """:returns: A statement that changes when a foreign key is checked, without checking it anew."""
@@ -129,7 +165,10 @@ class PostgreSQLWriter(PostgreSQLTypeWriter):
     def create_table(self, table: Table, *, foreign_keys: bool) -> str:
         """:returns: A statement that creates the table; sequences that are not part of a column are there."""
         columns = tuple(_with_sequence(table.name, column) for column in table.columns)
-        statement = super().create_table(replace(table, columns=columns), foreign_keys=foreign_keys)
+        # the server would take a constraint that comes with the table for a valid one, as there are no rows yet
+        constraints = tuple(c for c in table.constraints if _is_valid(c))
+        plain = replace(table, columns=columns, constraints=constraints)
+        statement = super().create_table(plain, foreign_keys=foreign_keys)
         if isinstance(table, PostgreSQLTable):
             if table.unlogged:
                 statement = statement.replace("CREATE TABLE", "CREATE UNLOGGED TABLE", 1)
@@ -145,6 +184,7 @@ class PostgreSQLWriter(PostgreSQLTypeWriter):
         table = operation.table
         yield from self._create_sequences(table.name, table.columns)
         yield from super().table_statements(operation)
+        yield from (self.add_constraint(table.name, c) for c in table.constraints if not _is_valid(c))
         yield from self._own_sequences(table.name, table.columns)
 
     def _create_sequences(self, table: QualifiedId, columns: Iterable[Column]) -> Iterator[str]:
@@ -222,8 +262,6 @@ class PostgreSQLWriter(PostgreSQLTypeWriter):
 
     def column_actions(self, source: Column, target: Column) -> Iterator[str]:
         """:returns: Clauses of `ALTER COLUMN`; a computed column stops to be one first."""
-        if source.generated is not None and target.generated is None:
-            yield "DROP EXPRESSION"
         if target.generated is not None and source.generated != target.generated:
             yield self._recompute(target, target.generated)
         if source.collation != target.collation and source.data_type == target.data_type:
@@ -326,6 +364,10 @@ class PostgreSQLWriter(PostgreSQLTypeWriter):
 
     def _comment_column(self, table: Table, column: Column) -> str:
         return self.comment(f"COLUMN {self.qualified(table.name)}.{self.quote(column.name)}", column.description)
+
+
+def _is_valid(constraint: Constraint) -> bool:
+    return not isinstance(constraint, CheckConstraint) or constraint.validated
 
 
 def _sequence_name(table: QualifiedId, column: Column) -> QualifiedId:
