@@ -36,7 +36,8 @@ class Generator:
 
     def create(self, *, tables: Sequence[type]) -> str:
         """:returns: The same as a script: SQL statements, each with a terminator."""
-        return str(self.plan(tables=tables))
+        settings = "".join(f"{statement};\n" for statement in self._dialect.script_settings)
+        return settings + str(self.plan(tables=tables))
 
 
 class Engine:

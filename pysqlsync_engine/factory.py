@@ -13,6 +13,7 @@ ENTRY_POINT_GROUP = "pysqlsync_engine.dialects"
 """Entry points of other packages: the name of a dialect, and where its `Dialect` record is, as `module:attribute`."""
 
 BUILT_IN = {
+    "mysql": "pysqlsync_engine.dialect.mysql:DIALECT",
     "postgresql": "pysqlsync_engine.dialect.postgresql:DIALECT",
 }
 """Dialects of this package, by name."""
@@ -25,7 +26,7 @@ def known_dialects() -> tuple[str, ...]:
 
 def get_dialect(name: str) -> Engine:
     """
-    :param name: `postgresql`, or the name under which another package registers a dialect.
+    :param name: `postgresql`, `mysql` (which is for MariaDB, too), or the name under which another package registers a dialect.
     :returns: The engine for databases of this kind.
     :raises DialectError: if the name is unknown, or the driver of the dialect is not installed.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -13,8 +14,9 @@ from pysqlsync_engine.dialect.mysql.reader import MySQLReader
 from pysqlsync_engine.dialect.mysql.scratch import canonicalize
 from pysqlsync_engine.dialect.mysql.session import MySQLSession, connect
 from pysqlsync_engine.dialect.mysql.types import lower
-from pysqlsync_engine.dialect.mysql.writer import MySQLWriter
+from pysqlsync_engine.dialect.mysql.writer import SCRIPT_SETTINGS, MySQLWriter
 from pysqlsync_engine.discovery.assemble import assemble
+from pysqlsync_engine.factory import get_dialect
 from pysqlsync_engine.formation.catalog import form_catalog
 from pysqlsync_engine.formation.inspection import entities
 from pysqlsync_engine.migration.diff import diff
@@ -210,3 +212,19 @@ async def test_views_and_the_like_are_reported_and_nothing_of_another_database_i
         found = await discover(session)
         assert [table.name.name for table in found.tables()] == ["t"]
         assert found.unmanaged == ("event e", "partitions t", "procedure p", "trigger t.g", "view v")
+
+
+async def test_script_means_the_same_whatever_mode_the_session_has(mysql: Server) -> None:
+    options = GeneratorOptions(namespaces={mysql_model: "canvas"})
+    script_text = get_dialect("mysql").create_generator(options).create(tables=entities(mysql_model))
+    statements = [
+        part for part in re.split(r";\n+", re.sub(r"^--.*$", "", script_text, flags=re.MULTILINE)) if part.strip()
+    ]
+    async with connect(mysql.parameters) as session:
+        await session.execute("SET SESSION sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'")
+        if features_of(mysql.version).mariadb:
+            assert statements[:2] == list(SCRIPT_SETTINGS)
+            return
+        await execute(session, statements)
+        (described,) = [t for t in (await discover(session)).tables() if t.name.name == "canvas__Account"]
+        assert described.description == "Somebody's \"account\"; it's \\ % odd."

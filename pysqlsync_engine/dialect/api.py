@@ -41,6 +41,7 @@ class Dialect:
         the same in the current one (second argument) are not asked for. Changes nothing that lasts.
     :param connect: Opens one session, closed on leaving the context; raises `ConnectError`.
     :param open_pool: Opens several.
+    :param script_settings: Statements that a script begins with, as its strings are written for a session that has them.
     """
 
     name: str
@@ -52,3 +53,4 @@ class Dialect:
     canonicalize: Callable[[Session, Catalog, Catalog], Awaitable[Catalog]]
     connect: Callable[[ConnectionParameters], AbstractAsyncContextManager[Session]]
     open_pool: OpenPool
+    script_settings: tuple[str, ...] = ()

@@ -1,1 +1,23 @@
 """MySQL 8.0 and later, and MariaDB 10.11 and later, by way of streams of `LOAD DATA LOCAL`."""
+
+from pysqlsync_engine.dialect.api import Dialect
+from pysqlsync_engine.dialect.mysql.capabilities import OFFLINE
+from pysqlsync_engine.dialect.mysql.loader import MySQLLoader
+from pysqlsync_engine.dialect.mysql.reader import MySQLReader
+from pysqlsync_engine.dialect.mysql.scratch import canonicalize
+from pysqlsync_engine.dialect.mysql.session import connect, open_pool
+from pysqlsync_engine.dialect.mysql.types import lower
+from pysqlsync_engine.dialect.mysql.writer import SCRIPT_SETTINGS, MySQLWriter
+
+DIALECT = Dialect(
+    name="mysql",
+    offline=OFFLINE,
+    lower=lower,
+    writer=MySQLWriter,
+    reader=MySQLReader,
+    loader=MySQLLoader,
+    canonicalize=canonicalize,
+    connect=connect,
+    open_pool=open_pool,
+    script_settings=SCRIPT_SETTINGS,
+)

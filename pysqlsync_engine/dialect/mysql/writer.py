@@ -25,6 +25,7 @@ from pysqlsync_engine.migration.operations import (
     DropForeignKey,
     DropIndex,
     DropTable,
+    FillColumn,
     FillLookup,
     Operation,
     RenameColumn,
@@ -56,6 +57,12 @@ from pysqlsync_engine.model.object_types import (
 )
 
 _DEFAULT_ENGINE = "InnoDB"
+
+SCRIPT_SETTINGS = (
+    "SET NAMES utf8mb4",
+    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO'",
+)
+"""What strings and names in a script rely on: characters in UTF-8, and a backslash that is an escape character."""
 
 _UNSET_OPTIONS = {
     **dict.fromkeys(("avg_row_length", "checksum", "delay_key_write", "key_block_size", "max_rows", "min_rows"), "0"),
@@ -206,10 +213,15 @@ class MySQLWriter(AnsiWriter):
                 yield from self.alter(name, [f"ADD {self.constraint(key)}"])
             case DropForeignKey(table=name, constraint=key):
                 yield from self.alter(name, [f"DROP FOREIGN KEY {self.quote(key.name)}"])
-            case FillLookup():
+            case FillLookup() | FillColumn():
                 yield from super().other_statements(operation)
             case _:
                 return
+
+    def placeholder(self, number: int) -> str:
+        """:returns: What stands for a value that is sent beside the statement."""
+        del number
+        return "%s"
 
     def insert_labels(self, table: Table, labels: tuple[str, ...]) -> str:
         """:returns: A statement that adds those labels that another session has not added meanwhile."""
