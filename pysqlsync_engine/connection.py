@@ -11,9 +11,12 @@ from pysqlsync_engine.data.batches import Records, into_batches, object_rows
 from pysqlsync_engine.data.loading import LoadMode, LoadReport, load
 from pysqlsync_engine.data.sources import Batches, Fields
 from pysqlsync_engine.dialect.api import Dialect
+from pysqlsync_engine.errors import DefinitionError, UnsupportedError
 from pysqlsync_engine.explorer import Explorer, lowered_catalog
 from pysqlsync_engine.formation.catalog import table_name
-from pysqlsync_engine.formation.inspection import inspect_class
+from pysqlsync_engine.formation.inspection import ClassSpec, inspect_class
+from pysqlsync_engine.formation.lists import list_table_name
+from pysqlsync_engine.formation.names import lowered_name
 from pysqlsync_engine.migration.apply import ApplyReport
 from pysqlsync_engine.model.object_types import Table
 from pysqlsync_engine.options import GeneratorOptions
@@ -23,14 +26,25 @@ Objects = Iterable[Any] | AsyncIterable[Any]
 """Instances of a data-class, sync or async."""
 
 
-def lowered_table(cls: type, *, options: GeneratorOptions, dialect: Dialect, capabilities: Capabilities) -> Table:
-    """:returns: The table that the class becomes on a server of these capabilities."""
+def lowered_table(
+    cls: type, *, options: GeneratorOptions, dialect: Dialect, capabilities: Capabilities, field: str | None = None
+) -> Table:
+    """
+    :param field: A list of the class that has a table of its own; `None` for the table of the class.
+    :returns: The table that the class, or its list, becomes on a server of these capabilities.
+    :raises DefinitionError: if the class has no such list.
+    """
     catalog = lowered_catalog([cls], options=options, dialect=dialect, capabilities=capabilities)
     name = table_name(cls, options=options)
-    for table in catalog.tables():
-        if table.name.name == name.name and table.name.namespace in {name.namespace, capabilities.default_namespace}:
-            return table
-    raise AssertionError(f"{name.display}: a class was formed but its table is missing")
+    if field is not None:
+        name = list_table_name(inspect_class(cls), name, field)
+    table = catalog.find_table(lowered_name(name, capabilities))
+    if table is None:
+        raise DefinitionError(
+            f"{cls.__name__}{'' if field is None else f'.{field}'}: has no table of its own; leave the field out, or use"
+            " ArrayMode.RELATION"
+        )
+    return table
 
 
 class ConnectionContext:
@@ -65,12 +79,15 @@ class ConnectionContext:
         """What the server can do."""
         return self._session.capabilities
 
-    def get_table(self, cls: type) -> Table:
+    def get_table(self, cls: type, field: str | None = None) -> Table:
         """
+        :param field: A list of the class that is stored as `ArrayMode.RELATION`, for the table of its elements.
         :returns: The table that the data-class describes, formed from the class; the server is not asked.
         :raises DefinitionError: if the class describes no table.
         """
-        return lowered_table(cls, options=self._options, dialect=self._dialect, capabilities=self.capabilities)
+        return lowered_table(
+            cls, options=self._options, dialect=self._dialect, capabilities=self.capabilities, field=field
+        )
 
     async def create_objects(self, classes: Sequence[type]) -> ApplyReport:
         """
@@ -161,7 +178,10 @@ class ConnectionContext:
     async def _load_objects(self, cls: type, objects: Objects, mode: LoadMode) -> LoadReport:
         spec = inspect_class(cls)
         table = self.get_table(cls)
-        wanted = set(table.key_names) if mode is LoadMode.DELETE else set(table.column_names)
+        if mode is not LoadMode.DELETE:
+            _refuse_lists(spec, table)
+        stored = {column.name.name for column in table.columns if column.generated is None}
+        wanted = set(table.key_names) if mode is LoadMode.DELETE else stored
         chosen = [field for field in spec.fields if field.column_name in wanted]
         fields = Fields(tuple(f.column_name for f in chosen), tuple(f.annotation for f in chosen))
         batches = object_rows(objects, [field.name for field in chosen])
@@ -172,6 +192,16 @@ class ConnectionContext:
     ) -> LoadReport:
         fields = Fields(tuple(names), tuple(types))
         return await self.load_batches(table, fields=fields, batches=into_batches(records), mode=mode)
+
+
+def _refuse_lists(spec: ClassSpec, table: Table) -> None:
+    """:raises UnsupportedError: if objects of the class have a list that is no column of its table."""
+    for field in spec.fields:
+        if field.column_name not in table.column_names:
+            raise UnsupportedError(
+                f"{spec.name}.{field.name}: the list has a table of its own, to which no objects are written; store rows with"
+                f" insert_rows, in get_table({spec.name}) and in get_table({spec.name}, {field.name!r})"
+            )
 
 
 class ConnectionPool:

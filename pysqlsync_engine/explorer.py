@@ -14,6 +14,7 @@ from pysqlsync_engine.discovery.assemble import assemble
 from pysqlsync_engine.errors import DriftError, PlanError, StalePlanError
 from pysqlsync_engine.formation.catalog import form_catalog
 from pysqlsync_engine.formation.inspection import declared_types, entities
+from pysqlsync_engine.formation.names import check_names
 from pysqlsync_engine.formation.namespaces import Definition, definition_name
 from pysqlsync_engine.migration.apply import ApplyReport, apply
 from pysqlsync_engine.migration.diff import Difference, compare
@@ -54,8 +55,13 @@ def select_classes(
 def lowered_catalog(
     classes: Sequence[Definition], *, options: GeneratorOptions, dialect: Dialect, capabilities: Capabilities
 ) -> Catalog:
-    """:returns: What the classes and all that they refer to become on a server of these capabilities."""
-    return dialect.lower(form_catalog(classes, options=options, capabilities=capabilities), capabilities)
+    """
+    :returns: What the classes and all that they refer to become on a server of these capabilities.
+    :raises DefinitionError: if the server cannot have a name.
+    """
+    lowered = dialect.lower(form_catalog(classes, options=options, capabilities=capabilities), capabilities)
+    check_names(lowered, capabilities)
+    return lowered
 
 
 def alterations(plan: Plan) -> list[str]:

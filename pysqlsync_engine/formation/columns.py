@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import decimal
+import re
+
 from pysqlsync_engine.errors import DefinitionError
 from pysqlsync_engine.formation.context import Site
 from pysqlsync_engine.formation.inspection import FieldSpec, TypeSpec
@@ -24,6 +27,8 @@ from pysqlsync_engine.model.object_types import Column, Generated, IdentityMode
 from pysqlsync_engine.model.type_markers import Backfill, Collation, GeneratedAs, RenamedFrom, ServerDefault
 from pysqlsync_engine.model.vendor_markers import ColumnMarker
 from pysqlsync_engine.options import EnumMode
+
+_QUOTED_SEQUENCE = re.compile(r'(?:"((?:[^"]|"")+)"\.)?"((?:[^"]|"")+)"')
 
 
 def form_column(field: FieldSpec, value: Value, site: Site, *, is_key: bool) -> Column:
@@ -67,7 +72,8 @@ def _check_sources(spec: TypeSpec, place: str) -> None:
 
 
 def _check_identity(identity: IdentityTag, spec: TypeSpec, place: str) -> None:
-    if spec.type is not int or spec.native is not None:
+    counts = (int, decimal.Decimal) if identity.mode is IdentityMode.SERIAL else (int,)
+    if spec.type not in counts or spec.native is not None:
         subject = describe_type(spec.type) if spec.native is None else spec.native
         raise DefinitionError(f"{place}: Identity does not apply to {subject}; use an integer")
     if spec.optional and identity.mode is not IdentityMode.SERIAL:
@@ -109,5 +115,10 @@ def _collation(spec: TypeSpec, data_type: SqlType, site: Site) -> str | None:
 
 
 def _sequence(name: str) -> QualifiedId:
-    namespace, _, local = name.rpartition(".")
-    return QualifiedId(namespace or None, local)
+    """:param name: With or without its namespace; as in SQL, a part is between quotes if it has a dot or a quote in it."""
+    quoted = _QUOTED_SEQUENCE.fullmatch(name)
+    if quoted is None:
+        namespace, _, local = name.rpartition(".")
+        return QualifiedId(namespace or None, local)
+    namespace, local = (None if part is None else part.replace('""', '"') for part in quoted.groups())
+    return QualifiedId(namespace, local or "")

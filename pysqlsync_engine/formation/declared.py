@@ -23,6 +23,7 @@ from pysqlsync_engine.model.declarations import (
     KeyOf,
     References,
     TableDeclaration,
+    TableName,
     UniqueOf,
 )
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
@@ -45,7 +46,7 @@ def referred_classes(spec: ClassSpec, options: GeneratorOptions) -> Iterator[typ
     :raises DefinitionError: if there is no class of a name.
     """
     for constraint in (spec.declaration or TableDeclaration()).constraints:
-        if isinstance(constraint, References):
+        if isinstance(constraint, References) and not isinstance(constraint.table, TableName):
             yield _resolve(constraint.table, spec, options)
 
 
@@ -119,6 +120,8 @@ class Declared:
 
     def _foreign_key(self, reference: References, place: str) -> ForeignKeyConstraint:
         columns = self._columns(reference.fields, place)
+        if isinstance(reference.table, TableName):
+            return self._outward_key(reference, reference.table, columns, place)
         other = self.context.specs[_resolve(reference.table, self.spec, self.context.options)]
         if not reference.keys and not other.key:
             raise DefinitionError(f"{place}: {other.name} has no primary key; give the fields it refers to as keys")
@@ -127,11 +130,28 @@ class Declared:
             raise DefinitionError(
                 f"{place}: expected as many fields as {other.name} has in its key ({', '.join(keys)}); got {len(columns)}"
             )
+        referenced = tuple(LocalId(other.field(name, place).column_name) for name in keys)
+        return self._key(reference, columns, table_name(other.type, options=self.context.options), referenced)
+
+    def _outward_key(
+        self, reference: References, table: TableName, columns: tuple[LocalId, ...], place: str
+    ) -> ForeignKeyConstraint:
+        """:returns: A reference to a table that no class describes."""
+        if len(reference.keys) != len(columns):
+            raise DefinitionError(
+                f"{place}: expected the columns of {table.name} that its fields refer to, one for each; got {len(reference.keys)}"
+            )
+        referenced = tuple(map(LocalId, reference.keys))
+        return self._key(reference, columns, QualifiedId(table.namespace, table.name), referenced)
+
+    def _key(
+        self, reference: References, columns: tuple[LocalId, ...], table: QualifiedId, referenced: tuple[LocalId, ...]
+    ) -> ForeignKeyConstraint:
         return ForeignKeyConstraint(
             self._name("fk", reference.name, columns),
             columns,
-            table_name(other.type, options=self.context.options),
-            tuple(LocalId(other.field(name, place).column_name) for name in keys),
+            table,
+            referenced,
             reference.on_delete,
             reference.on_update,
             deferrable=reference.deferrable,

@@ -26,12 +26,13 @@ from pysqlsync_engine.model.annotations import (
 )
 from pysqlsync_engine.model.declarations import (
     TableDeclaration,
+    domain_declaration,
     table_declaration,
     type_declaration,
 )
 from pysqlsync_engine.model.fields import Fields
 from pysqlsync_engine.model.key_types import PrimaryKeyTag
-from pysqlsync_engine.model.type_markers import Description, NativeType
+from pysqlsync_engine.model.type_markers import Description, NamedType, NativeType
 
 _JSON_PARTS: frozenset[Any] = frozenset({bool, int, float, str, dict, list})
 """What the union `strong_typing.core.JsonType` is made of, besides `None`."""
@@ -70,8 +71,11 @@ class TypeSpec:
 
     @property
     def native(self) -> str | None:
-        """The data type as the server spells it, if the class says so; then no more is known of the type."""
-        return next((tag.definition for tag in self.tags if isinstance(tag, NativeType)), None)
+        """The data type as the server spells it, or its name, if the class says so; then no more is known of the type."""
+        for tag in self.tags:
+            if isinstance(tag, NativeType | NamedType):
+                return tag.definition if isinstance(tag, NativeType) else tag.name
+        return None
 
     @property
     def enum_class(self) -> type[enum.Enum] | None:
@@ -218,7 +222,26 @@ def entities(module: types.ModuleType) -> tuple[type, ...]:
     for value in vars(module).values():
         if not isinstance(value, type) or value.__name__.startswith("_"):
             continue
-        if is_data_class(value) and is_home(value, module) and inspect_class(value).is_entity:
+        if is_data_class(value) and is_home(value, module) and _is_entity(value):
+            found[value] = None
+    return tuple(found)
+
+
+def _is_entity(cls: type) -> bool:
+    return table_declaration(cls) is not None or inspect_class(cls).is_entity
+
+
+def declared_types(module: types.ModuleType) -> tuple[type | typing.NewType, ...]:
+    """
+    :returns: What a module defines and declares to be a type of the database, whether or not a table has it: enumerations and
+        data-classes with a `__type__`, and domains.
+    """
+    found: dict[type | typing.NewType, None] = {}
+    for value in vars(module).values():
+        if isinstance(value, typing.NewType):
+            if domain_declaration(value) is not None and is_home(value, module):
+                found[value] = None
+        elif isinstance(value, type) and type_declaration(value) is not None and is_home(value, module):
             found[value] = None
     return tuple(found)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from pysqlsync_engine.errors import DefinitionError, UnsupportedError
 from pysqlsync_engine.formation.columns import form_column
@@ -45,6 +44,15 @@ def form_list_tables(spec: ClassSpec, owner: Table, context: Context) -> Iterato
             yield _form_list_table(field, owner, site)
 
 
+def list_table_name(spec: ClassSpec, owner: QualifiedId, field: str) -> QualifiedId:
+    """
+    :param owner: Name of the table of the class.
+    :returns: Name of the table that a list of the class has.
+    """
+    column = spec.field(field, f"class {spec.name}").column_name
+    return QualifiedId(owner.namespace, f"{owner.name}_{column}")
+
+
 def _form_list_table(field: FieldSpec, owner: Table, site: Site) -> Table:
     if owner.primary_key is None:
         raise UnsupportedError(
@@ -52,7 +60,7 @@ def _form_list_table(field: FieldSpec, owner: Table, site: Site) -> Table:
             " field as PrimaryKey[...]"
         )
     check_tags(field.type, site.place)
-    check_no_key_tags(replace(field.type, tags=field.type.tags), site.place, where="a list with a table of its own")
+    check_no_key_tags(field.type, site.place, where="a list with a table of its own")
     if field.type.optional:
         raise UnsupportedError(
             f"{site.place}: a list with a table of its own is empty where there are no rows, never None; remove '| None', or use"
@@ -89,7 +97,7 @@ def _form_list_table(field: FieldSpec, owner: Table, site: Site) -> Table:
         description=field.description,
         relations=value.relations,
         lookups=(
-            *(replace(lookup) for lookup in owner.lookups if lookup.column in key),
+            *(lookup for lookup in owner.lookups if lookup.column in key),
             *value.lookups,
         ),
     )

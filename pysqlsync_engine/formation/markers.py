@@ -20,6 +20,7 @@ from pysqlsync_engine.model.type_markers import (
     Collation,
     Description,
     GeneratedAs,
+    NamedType,
     NativeType,
     RenamedFrom,
     ServerDefault,
@@ -37,7 +38,7 @@ _COLUMN_TAGS = (ServerDefault, GeneratedAs, Collation, RenamedFrom, Backfill, Co
 
 _SIZE_TAGS = (Length, MaxLength, Precision, Signed, Storage, TimePrecision, WithTimeZone)
 _TYPE_TAGS = (*_SIZE_TAGS, Bits, Year, TextJson)
-_ALL_TAGS = (*_KEY_TAGS, *_COLUMN_TAGS, *_TYPE_TAGS, NativeType, Description, Alias)
+_ALL_TAGS = (*_KEY_TAGS, *_COLUMN_TAGS, *_TYPE_TAGS, NamedType, NativeType, Description, Alias)
 _APPLICABLE: Mapping[type, tuple[type, ...]] = {
     int: (Signed, Storage, Year),
     float: (Storage,),
@@ -87,12 +88,14 @@ def check_tags(spec: TypeSpec, place: str) -> None:
         elif isinstance(tag, ColumnMarker):
             if tag.applies_to and spec.type not in tag.applies_to:
                 raise _inapplicable(tag, describe_type(spec.type), place)
-        elif isinstance(tag, (*_COLUMN_TAGS, NativeType, Description)):
+        elif isinstance(tag, (*_COLUMN_TAGS, NamedType, NativeType, Description)):
             _check_texts(tag, place)
     if spec.native is not None and spec.domain is not None:
         name = spec.domain.type.__name__
         raise DefinitionError(f"{place}: NativeType and the domain {name} contradict each other; keep one of them")
-    find_tag(spec, NativeType, place)
+    native, named = find_tag(spec, NativeType, place), find_tag(spec, NamedType, place)
+    if native is not None and named is not None:
+        raise DefinitionError(f"{place}: {native!r} and {named!r} contradict each other; keep one of them")
     find_tag(spec, Description, place)
 
 

@@ -67,6 +67,13 @@ def prefixed_name(table: QualifiedId, capabilities: Capabilities) -> str:
     return table.name if capabilities.namespaces or not table.namespace else f"{table.namespace}__{table.name}"
 
 
+def lowered_name(name: QualifiedId, capabilities: Capabilities) -> QualifiedId:
+    """:returns: What a table is called once its catalog is lowered for a server of these capabilities."""
+    if not capabilities.namespaces:
+        return QualifiedId(None, prefixed_name(name, capabilities))
+    return QualifiedId(name.namespace or capabilities.default_namespace, name.name)
+
+
 def condition_part(condition: str) -> LocalId:
     """:returns: What stands for a condition, or an expression, in the name of a constraint or an index."""
     return LocalId(hashlib.sha256(condition.encode(errors="surrogatepass")).hexdigest()[:_HASH_DIGITS])

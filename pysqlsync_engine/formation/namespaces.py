@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import replace
 from types import ModuleType
-from typing import NewType, TypeAlias
+from typing import NewType, TypeAlias, TypeGuard
 
 from pysqlsync_engine.capabilities import Capabilities
 from pysqlsync_engine.errors import DefinitionError
@@ -65,6 +66,20 @@ def type_name(cls: Definition, *, user: QualifiedId, options: GeneratorOptions) 
     if not options.namespaces or _home(cls, options) is None:
         return QualifiedId(user.namespace, name)
     return QualifiedId(_namespace(cls, options), name)
+
+
+def definition_name(definition: Definition, *, options: GeneratorOptions) -> QualifiedId:
+    """:returns: Name of what the definition becomes by itself: a table, or a type that no table need have."""
+    if is_table_class(definition):
+        return table_name(definition, options=options)
+    return type_name(definition, user=QualifiedId(None, ""), options=options)
+
+
+def is_table_class(definition: Definition) -> TypeGuard[type]:
+    """:returns: True for a class that is no type of the database by itself, so that it has to be a table."""
+    if isinstance(definition, NewType) or issubclass(definition, enum.Enum):
+        return False
+    return type_declaration(definition) is None  # pyright: ignore[reportUnknownArgumentType] - its bases do not matter
 
 
 def unify_default(options: GeneratorOptions, capabilities: Capabilities) -> GeneratorOptions:

@@ -34,7 +34,7 @@ from pysqlsync_engine.model.object_types import (
     Relation,
     UniqueConstraint,
 )
-from pysqlsync_engine.model.type_markers import TextJson
+from pysqlsync_engine.model.type_markers import NamedType, TextJson
 from pysqlsync_engine.options import ArrayMode, EnumMode, StructMode
 
 
@@ -119,6 +119,8 @@ def definitions(spec: TypeSpec, site: Site) -> Iterator[tuple[Definition, Qualif
 def nested_type(spec: TypeSpec, site: Site) -> SqlType:
     """:returns: Data type of a value that needs nothing besides: of a plain column, an element or a member."""
     check_tags(spec, site.place)
+    if (named := find_tag(spec, NamedType, site.place)) is not None:
+        return SqlNamed(QualifiedId(named.namespace, named.name))
     if spec.native is not None:
         return SqlOpaque(spec.native)
     if spec.domain is not None:

@@ -110,7 +110,25 @@ def _peel_once(annotation: Any) -> Peeled | None:
 def domain_base(new_type: typing.NewType) -> Any:
     """:returns: Annotation of the values of a domain: what it declares, else what it derives from."""
     declaration = domain_declaration(new_type)
-    return new_type.__supertype__ if declaration is None or declaration.base is None else declaration.base
+    if declaration is None or declaration.base is None:
+        return new_type.__supertype__
+    return _look_up(declaration.base, new_type) if isinstance(declaration.base, str) else declaration.base
+
+
+def _look_up(text: str, new_type: typing.NewType) -> Any:
+    """
+    :param text: Annotation of the values of a domain, with full names where they are of other modules.
+    :raises DefinitionError: if it names what cannot be found.
+    """
+    modules = {name: module for name, module in sys.modules.items() if "." not in name}
+    names = {**modules, **_COMMON_NAMES, **vars(sys.modules.get(new_type.__module__, types))}
+    holder = types.SimpleNamespace(__annotations__={"base": text})
+    try:
+        return typing.get_type_hints(holder, globalns=names, include_extras=True)["base"]
+    except (AttributeError, NameError, SyntaxError, TypeError) as error:
+        raise DefinitionError(
+            f"type {new_type.__name__}: base {text!r} cannot be evaluated ({error}); correct the declaration of the domain"
+        ) from error
 
 
 def literal_labels(core: Any) -> tuple[str, ...]:

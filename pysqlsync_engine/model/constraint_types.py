@@ -178,7 +178,7 @@ class Index(DatabaseObject):
     :param method: `None` for the usual one (a B-tree); else in the server's spelling: `gin`, `FULLTEXT`.
     :param include: Columns that the index holds besides its keys.
     :param predicate: Condition of the rows that are in a partial index, without outer parentheses, as the server prints it.
-    :param options: Storage parameters and the like as the server prints them, sorted: `fillfactor='70'`.
+    :param options: Storage parameters and the like as the server prints them, in its order: `fillfactor='70'`.
     :param valid: False for one that the server could not finish, and does not use.
     :param visible: False for one that the server keeps but does not use for queries.
     """

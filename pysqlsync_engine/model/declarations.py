@@ -222,7 +222,10 @@ class DomainDeclaration:
     collation: str | None = None
     namespace: str | None = None
     base: object | None = None
-    """Annotation of the values, where the type that the `NewType` derives from does not say enough; `None` if it does."""
+    """
+    Annotation of the values, where the type that the `NewType` derives from does not say enough; `None` if it does. As a string,
+    names of other modules start with the name of the module.
+    """
     requires: tuple[Prerequisite, ...] = ()
 
 

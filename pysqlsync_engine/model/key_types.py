@@ -30,7 +30,8 @@ class IdentityTag:
     Marks an integer field whose value the server counts.
 
     :param mode: Whether a statement may give a value; in MySQL, each mode is `AUTO_INCREMENT`.
-    :param sequence: For `IdentityMode.SERIAL`, the name (`public.shared_seq`) of a sequence that is not the column's own.
+    :param sequence: For `IdentityMode.SERIAL`, the name (`public.shared_seq`) of a sequence that is not the column's own; quoted as in
+        SQL if its name, or its namespace, has a dot or a quote in it.
     """
 
     mode: IdentityMode = IdentityMode.BY_DEFAULT
