@@ -32,7 +32,8 @@ from strong_typing.auxiliary import (
 
 from pysqlsync_engine.capabilities import ServerVersion
 from pysqlsync_engine.dialect.postgresql.capabilities import OFFLINE, capabilities_of, parse_version, quoted_words
-from pysqlsync_engine.dialect.postgresql.expressions import canonical_default, strip_parentheses
+from pysqlsync_engine.dialect.postgresql.constants import canonical_default
+from pysqlsync_engine.dialect.postgresql.expressions import strip_parentheses
 from pysqlsync_engine.dialect.postgresql.lowering import lower
 from pysqlsync_engine.dialect.postgresql.reader import PostgreSQLReader
 from pysqlsync_engine.dialect.postgresql.session import connect
@@ -46,6 +47,7 @@ from pysqlsync_engine.migration.order import order
 from pysqlsync_engine.model.data_types import (
     SqlArray,
     SqlBinary,
+    SqlBit,
     SqlBoolean,
     SqlCharacter,
     SqlDate,
@@ -54,12 +56,15 @@ from pysqlsync_engine.model.data_types import (
     SqlInteger,
     SqlInterval,
     SqlJson,
+    SqlLabelSet,
     SqlNamed,
+    SqlNetworkAddress,
     SqlOpaque,
     SqlTime,
     SqlTimestamp,
     SqlType,
     SqlUuid,
+    SqlYear,
 )
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 from pysqlsync_engine.model.key_types import Identity, NotEnforced, PrimaryKey, Unique
@@ -297,7 +302,14 @@ DEFAULTS: list[tuple[SqlType, str, str]] = [
     (SqlDecimal(10, 2), "-1.50", "-1.50"),
     (SqlDecimal(), "1E+30", "1000000000000000000000000000000"),
     (SqlDecimal(), "-1E-9", "-0.000000001"),
-    (SqlFloat(8), "1", "1.0"),
+    (SqlFloat(8), "1", "1"),
+    (SqlFloat(8), "1.0", "1.0"),
+    (SqlFloat(8), "1e+17", "1e+17"),
+    (SqlJson(), "'{}'", "'{}'::jsonb"),
+    (SqlArray(SqlCharacter(5)), "'{}'", "'{}'::character varying[]"),
+    (SqlDate(), "'2020-01-02'", "'2020-01-02'::date"),
+    (SqlInteger(4), "'7'", "7"),
+    (SqlInteger(2), "'7'", "'7'::smallint"),
     (SqlFloat(8), "-1.5", "-1.5"),
     (SqlFloat(8), "1e+300", "1e+300"),
     (SqlFloat(8), "-5e-324", "-5e-324"),
@@ -339,16 +351,21 @@ async def test_every_default_is_discovered_as_it_was_lowered(session: Session) -
 SAME_DEFAULTS: list[tuple[str, str, str | None]] = [
     ("integer", "(-5)", "-5"),
     ("bigint", "'-5'::integer", "-5"),
-    ("bigint", "'-5'::bigint", "-5"),
+    ("bigint", "'-5'::bigint", "'-5'::bigint"),
+    ("smallint", "'7'::smallint", "'7'::smallint"),
+    ("bigint", "5000000000", "5000000000"),
+    ("numeric", "1e3", "'1000'::numeric"),
     ("numeric(10,2)", "05", "5"),
     ("numeric(10,2)", "'5'::integer", "5"),
-    ("double precision", "'-1.5'::double precision", "-1.5"),
+    ("double precision", "'-1.5'::double precision", "'-1.5'::double precision"),
+    ("double precision", "-1.5", "-1.5"),
+    ("double precision", "0.50", "0.50"),
     ("double precision", "'NaN'", "'NaN'::double precision"),
     ("boolean", "'t'", "true"),
     ("varchar(5)", "'x'::text", "'x'::character varying"),
     ("text", "'x'::varchar", "'x'::text"),
     ("text", "NULL", None),
-    ("varchar(5)", "NULL", None),
+    ("varchar(5)", "NULL", "NULL::character varying"),
     ("integer", "NULL::integer", None),
     ("integer", "1 + 2", "(1 + 2)"),
     ("integer", "9" * 5000, f"'{'9' * 5000}'::numeric"),
@@ -518,9 +535,15 @@ def test_lowering_twice_is_lowering_once() -> None:
         (SqlInteger(4, signed=False), SqlInteger(8)),
         (SqlInteger(8, signed=False), SqlDecimal(20, 0)),
         (SqlDecimal(5), SqlDecimal(5, 0)),
-        (SqlTimestamp(6), SqlTimestamp()),
-        (SqlTime(6, with_time_zone=True), SqlTime(with_time_zone=True)),
-        (SqlInterval(6), SqlInterval()),
+        (SqlTimestamp(6), SqlTimestamp(6)),
+        (SqlBit(), SqlBit(1)),
+        (SqlYear(), SqlInteger(2)),
+        (SqlNetworkAddress(6), SqlNetworkAddress()),
+        (SqlLabelSet(("a",)), SqlArray(SqlCharacter())),
+        (SqlOpaque("varchar(9)"), SqlCharacter(9)),
+        (SqlOpaque("TIMESTAMPTZ(3)[]"), SqlArray(SqlTimestamp(3, with_time_zone=True))),
+        (SqlOpaque("decimal(9)"), SqlDecimal(9, 0)),
+        (SqlOpaque("char"), SqlCharacter(1, fixed=True)),
         (SqlArray(SqlArray(SqlInteger(1))), SqlArray(SqlInteger(2))),
     ],
 )

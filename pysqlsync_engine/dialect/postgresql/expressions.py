@@ -1,5 +1,5 @@
 """
-Expressions as PostgreSQL prints them: names, constants in defaults, and conditions of checks.
+Expressions as PostgreSQL prints them: names, options, and conditions of checks.
 
 The server keeps no text of an expression but prints it anew from what it has understood, so what it reports is
 seldom what it was told. Each function here yields a form that the server, when given it, reports back the same.
@@ -7,76 +7,18 @@ seldom what it was told. Each function here yields a form that the server, when 
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Sequence
 
-from pysqlsync_engine.model.data_types import (
-    SqlArray,
-    SqlBinary,
-    SqlBoolean,
-    SqlCharacter,
-    SqlDate,
-    SqlDecimal,
-    SqlFloat,
-    SqlInteger,
-    SqlInterval,
-    SqlJson,
-    SqlNetworkAddress,
-    SqlTime,
-    SqlTimestamp,
-    SqlType,
-    SqlUuid,
-)
+from pysqlsync_engine.model.data_types import SqlCharacter
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId, quote_ansi
 from pysqlsync_engine.model.literals import quote_literal
 
+DEFAULT_COLLATION = '"default"'
+"""That of the database."""
+
 _SAFE_NAME = re.compile(r"[a-z_][a-z0-9_]*")
-_NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
-_CONSTANT = re.compile(rf"(?P<number>{_NUMBER})|'(?P<text>(?:[^']|'')*)'(?:::(?P<cast>[a-z ]+))?", re.DOTALL)
-_NULL = re.compile(r"NULL", re.IGNORECASE)
 _TOKEN = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|[()]", re.DOTALL)
-
-_CASTS: Mapping[type[SqlType], str] = {
-    SqlBoolean: "boolean",
-    SqlDecimal: "numeric",
-    SqlDate: "date",
-    SqlInterval: "interval",
-    SqlUuid: "uuid",
-    SqlBinary: "bytea",
-    SqlNetworkAddress: "inet",
-}
-_EXACT_CASTS = frozenset({None, "smallint", "integer", "bigint", "numeric"})
-_INTEGER = re.compile(r"[-+]?\d{1,40}")
-_MAX_EXPONENT = 1000
-"""Numbers beyond are left as the server prints them, rather than written out with all their zeros."""
-
-
-@dataclass(frozen=True, slots=True)
-class Constant:
-    """
-    A constant as it stands in a default.
-
-    :param text: Value, without quotes.
-    :param cast: Name of the type it is cast to; `None` if it is not.
-    :param quoted: False for a bare number.
-    """
-
-    text: str
-    cast: str | None
-    quoted: bool
-
-
-def parse_constant(expression: str) -> Constant | None:
-    """:returns: The constant that the expression consists of; `None` if it is none."""
-    match = _CONSTANT.fullmatch(strip_parentheses(expression))
-    if match is None:
-        return None
-    if match["number"] is not None:
-        return Constant(match["number"], None, quoted=False)
-    return Constant(match["text"].replace("''", "'"), match["cast"], quoted=True)
 
 
 def print_name(name: str, quoted_words: frozenset[str]) -> str:
@@ -93,17 +35,16 @@ def print_qualified(name: QualifiedId, quoted_words: frozenset[str]) -> str:
     return ".".join(print_name(part, quoted_words) for part in parts)
 
 
-def print_collation(name: str, quoted_words: frozenset[str]) -> str | None:
+def print_collation(name: str, quoted_words: frozenset[str]) -> str:
     """
     :param name: As the server prints it (`"C"`, `public.german`), or as people write it: `C`, `en_US.utf8`.
-    :returns: The collation as the server prints it; `None` for the default one.
+    :returns: The collation as the server prints it.
     """
     if '"' not in name:
         parts = name.split(".")
         plain = len(parts) == 2 and all(print_name(part, quoted_words) == part for part in parts)
         name = name if plain else print_name(name, quoted_words)
-    name = name.removeprefix("pg_catalog.")
-    return None if name in {'"default"', "default"} else name
+    return name.removeprefix("pg_catalog.")
 
 
 def print_option(option: str, quoted_words: frozenset[str]) -> str:
@@ -136,91 +77,6 @@ def _closes_last(text: str) -> bool:
         if depth == 0:
             return token[0] == ")" and token.end() == len(text)
     return False
-
-
-def canonical_default(expression: str, data_type: SqlType) -> str | None:
-    """
-    Bring a default into the one form in which it is compared.
-
-    Servers print the same number in many ways, by how it was written when the default was set: `-5`, `(-5)`,
-    `'-5'::integer`, `'-5'::bigint`. Numbers become plain, strings are cast to the type of their column, truth values
-    are in lower case. An expression that is no such constant stays as it is.
-
-    :param data_type: Of the column, as the server has it.
-    :returns: The default; `None` for a bare NULL, which the server does not keep. It keeps one that it had to cast to the
-        length of a type: `NULL::character varying`.
-    """
-    constant = parse_constant(expression)
-    if _NULL.fullmatch(strip_parentheses(expression)):
-        return None
-    match data_type:
-        case SqlBoolean() if expression.lower() in {"true", "false"}:
-            return expression.lower()
-        case SqlInteger() if constant is not None:
-            return _integer(constant) or expression
-        case SqlDecimal() if constant is not None:
-            return _decimal(constant) or expression
-        case SqlFloat() if constant is not None:
-            return _float(constant, data_type) or expression
-        case SqlCharacter() if constant is not None and constant.quoted:
-            return _string(constant, data_type) or expression
-        case _ if constant is not None and constant.quoted and constant.cast is None:
-            cast = constant_cast(data_type)
-            return expression if cast is None else f"{quote_literal(constant.text)}::{cast}"
-        case _:
-            return expression
-
-
-def _integer(constant: Constant) -> str | None:
-    if constant.cast not in _EXACT_CASTS or not _INTEGER.fullmatch(constant.text):
-        return None
-    return str(int(constant.text))
-
-
-def _decimal(constant: Constant) -> str | None:
-    if constant.cast not in _EXACT_CASTS or not re.fullmatch(_NUMBER, constant.text):
-        return None
-    number = Decimal(constant.text)
-    return format(number, "f") if abs(number.adjusted()) <= _MAX_EXPONENT else None
-
-
-def _float(constant: Constant, data_type: SqlFloat) -> str | None:
-    name = "real" if data_type.width == 4 else "double precision"
-    if constant.cast not in _EXACT_CASTS | {name} or not re.fullmatch(_NUMBER, constant.text):
-        return None
-    number = float(constant.text)
-    if number == 0 and math.copysign(1, number) < 0 and constant.cast in {None, name}:
-        # a bare -0.0 would be an exact number first, and those have no negative zero
-        return f"'-0'::{name}"
-    return repr(number) if math.isfinite(number) else None
-
-
-def _string(constant: Constant, data_type: SqlCharacter) -> str | None:
-    cast = character_cast(data_type)
-    if constant.cast not in {None, "text", "character varying", cast}:
-        return None
-    return f"{quote_literal(constant.text)}::{cast}"
-
-
-def constant_cast(data_type: SqlType) -> str | None:
-    """:returns: What the server casts a constant of that type to; `None` where that cannot be told."""
-    match data_type:
-        case SqlCharacter():
-            return character_cast(data_type)
-        case SqlArray(element=element):
-            cast = constant_cast(element)
-            return None if cast is None else f"{cast}[]"
-        case SqlTimestamp() | SqlTime():
-            kind = "timestamp" if isinstance(data_type, SqlTimestamp) else "time"
-            return f"{kind} {'with' if data_type.with_time_zone else 'without'} time zone"
-        case SqlJson():
-            return "jsonb" if data_type.binary else "json"
-        case SqlInteger():
-            return {2: "smallint", 4: "integer"}.get(data_type.width, "bigint")
-        case SqlFloat():
-            return "real" if data_type.width == 4 else "double precision"
-        case _:
-            return _CASTS.get(type(data_type))
 
 
 def character_cast(data_type: SqlCharacter) -> str:

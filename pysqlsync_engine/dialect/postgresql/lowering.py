@@ -8,10 +8,10 @@ from typing import TypeVar
 
 from pysqlsync_engine.capabilities import Capabilities
 from pysqlsync_engine.dialect.postgresql.capabilities import features_of, quoted_words
+from pysqlsync_engine.dialect.postgresql.constants import canonical_default, parse_constant
 from pysqlsync_engine.dialect.postgresql.expressions import (
-    canonical_default,
+    DEFAULT_COLLATION,
     label_condition,
-    parse_constant,
     print_collation,
     print_option,
     print_qualified,
@@ -21,7 +21,7 @@ from pysqlsync_engine.dialect.postgresql.objects import PostgreSQLTable
 from pysqlsync_engine.dialect.postgresql.types import TypeLowering
 from pysqlsync_engine.errors import UnsupportedError
 from pysqlsync_engine.formation.names import constraint_name
-from pysqlsync_engine.model.data_types import SqlCharacter, SqlDecimal, SqlInteger, SqlJson, SqlNamed, SqlType
+from pysqlsync_engine.model.data_types import SqlArray, SqlCharacter, SqlDecimal, SqlInteger, SqlJson, SqlNamed, SqlType
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 from pysqlsync_engine.model.literals import quote_literal
 from pysqlsync_engine.model.object_types import (
@@ -31,7 +31,6 @@ from pysqlsync_engine.model.object_types import (
     Constraint,
     DomainType,
     EnumType,
-    ExclusionConstraint,
     ForeignKeyConstraint,
     Generated,
     IdentityMode,
@@ -94,32 +93,12 @@ def lower(catalog: Catalog, capabilities: Capabilities) -> Catalog:
 
 
 def _check_distinct(namespace: Namespace) -> None:
-    """
-    Refuse two objects of a name: types and tables (whose rows have a type of the same name), and all that has a file of
-    its own, which are tables, indexes, and constraints that an index is behind.
-    """
+    """Refuse two objects of a name, which come of modules that have the default namespace with and without its name."""
     seen: set[QualifiedId] = set()
     for item in (*namespace.enums, *namespace.structs, *namespace.domains, *namespace.tables):
         if item.name in seen:
             raise UnsupportedError(f"{item.name.display}: two objects would have this name; rename one of them")
         seen.add(item.name)
-    owners = {name.name: name.display for name in (*seen,)}
-    for enum in (*namespace.enums, *namespace.domains):
-        del owners[enum.name.name]
-    for table in namespace.tables:
-        for name in _index_names(table):
-            if name in owners:
-                raise UnsupportedError(
-                    f"{table.name.display}: the index {name!r} would have the name of {owners[name]}; rename one of them"
-                )
-            owners[name] = f"an index of {table.name.display}"
-
-
-def _index_names(table: Table) -> Iterator[str]:
-    yield from (index.name.name for index in table.indexes)
-    for constraint in (table.primary_key, *table.constraints):
-        if isinstance(constraint, PrimaryKeyConstraint | UniqueConstraint | ExclusionConstraint):
-            yield constraint.name.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +157,7 @@ class _Lowering:
                 sorted((self.check(check, name) for check in domain.constraints), key=lambda check: check.name)
             ),
             description=_comment(domain.description, name.display),
-            collation=self.collation(domain.collation),
+            collation=self.collation(domain.collation, data_type),
         )
 
     def table(self, table: Table) -> PostgreSQLTable:
@@ -224,7 +203,7 @@ class _Lowering:
             default=None if column.default is None else self.default(column.default, data_type),
             description=_comment(column.description, place),
             generated=self.generated(column.generated, place),
-            collation=self.collation(column.collation),
+            collation=self.collation(column.collation, data_type),
             sequence=None if column.sequence is None else self.name(column.sequence),
         )
 
@@ -237,8 +216,11 @@ class _Lowering:
             )
         return replace(generated, expression=strip_parentheses(generated.expression))
 
-    def collation(self, collation: str | None) -> str | None:
-        return None if collation is None else print_collation(collation, self.quoted_words)
+    def collation(self, collation: str | None, data_type: SqlType | None = None) -> str | None:
+        printed = None if collation is None else print_collation(collation, self.quoted_words)
+        # some types have another one by default, text has not
+        is_usual = printed == DEFAULT_COLLATION and isinstance(data_type, SqlCharacter | SqlArray)
+        return None if is_usual else printed
 
     def default(self, expression: str, data_type: SqlType) -> str | None:
         constant = parse_constant(expression)
@@ -321,7 +303,7 @@ class _Lowering:
             parts=tuple(self.index_part(part, index, table) for part in index.parts),
             method=method,
             predicate=None if index.predicate is None else strip_parentheses(index.predicate),
-            options=tuple(sorted(print_option(option, self.quoted_words) for option in index.options)),
+            options=tuple(print_option(option, self.quoted_words) for option in index.options),
             description=_comment(index.description, f"{table.display}: index {index.name.name}"),
         )
 

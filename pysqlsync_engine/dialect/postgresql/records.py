@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from pysqlsync_engine.model.id_types import QualifiedId
 
+EXTENSION = "extension"
+"""Kind of what is needed by objects of the catalog, rather than only reported."""
+
 
 class RelationRecord(NamedTuple):
     """A namespace with one of its relations; without one it is empty."""

@@ -6,13 +6,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from pysqlsync_engine.dialect.postgresql.expressions import (
-    canonical_default,
-    print_option,
-    strip_parentheses,
-)
+from pysqlsync_engine.dialect.postgresql.constants import canonical_default
+from pysqlsync_engine.dialect.postgresql.expressions import print_option, strip_parentheses
 from pysqlsync_engine.dialect.postgresql.objects import PostgreSQLTable
 from pysqlsync_engine.dialect.postgresql.records import (
+    EXTENSION,
     ColumnRecord,
     ConstraintRecord,
     IndexRecord,
@@ -44,6 +42,7 @@ from pysqlsync_engine.model.object_types import (
     IdentityMode,
     Index,
     IndexPart,
+    Prerequisite,
     PrimaryKeyConstraint,
     ReferentialAction,
     StructMember,
@@ -81,6 +80,7 @@ def make_rows(
     types: Sequence[TypeRecord],
     *,
     others: Iterable[Row],
+    prerequisites: Sequence[Row],
     lookups: Sequence[QualifiedId],
     labels: Iterable[Row],
     quoted_words: frozenset[str],
@@ -88,7 +88,8 @@ def make_rows(
     """
     Put what was read into words of the model.
 
-    :param others: Objects that are only reported: kind, namespace, name.
+    :param others: Objects that are only reported, and extensions: kind, namespace, name.
+    :param prerequisites: Functions and collations: kind, namespace, name, arguments, definition, body, whether it is used.
     :param labels: Rows of the lookup tables: number of the table, place in its order, label.
     :raises DiscoveryError: if a row makes no sense; names the object.
     """
@@ -114,13 +115,35 @@ def make_rows(
         members=tuple(_member(c) for c in columns if c.is_member and _table_of(c) in structs),
         lookups=tuple(table for table in lookups if table in tables),
         lookup_labels=tuple(_lookup_label(row, lookups) for row in labels),
+        prerequisites=tuple(_prerequisites(prerequisites)),
+        extensions=tuple(sorted(QualifiedId(space, name) for kind, space, name in others if kind == EXTENSION)),
         unmanaged=(
             *_unmanaged_relations(relations, sequences),
             *_unmanaged_parts(columns, structs, own_constraints, indexes),
             *(f"{_TYPE_KINDS[r.kind]} {r.qualified.display}" for r in types if r.kind in _TYPE_KINDS),
-            *(f"{kind} {namespace}.{name}" for kind, namespace, name in others),
+            *(f"{kind} {namespace}.{name}" for kind, namespace, name in others if kind != EXTENSION),
         ),
     )
+
+
+def _prerequisites(rows: Sequence[Row]) -> Iterator[Prerequisite]:
+    """:returns: What is used, and what the bodies of functions that are used mention."""
+    found = {row: _prerequisite(row) for row in rows}
+    pending = [row for row in rows if row[6]]
+    used: set[Row] = set()
+    while pending:
+        row = pending.pop()
+        if row not in used:
+            used.add(row)
+            pending.extend(other for other, each in found.items() if other not in used and each.is_mentioned(row[5]))
+    yield from (each for row, each in found.items() if row in used)
+
+
+def _prerequisite(row: Row) -> Prerequisite:
+    kind, namespace, name, arguments, definition = row[:5]
+    if kind == "collation":
+        definition = f"CREATE COLLATION {QualifiedId(namespace, name)} ({definition})"
+    return Prerequisite(kind, namespace, name, arguments, definition.rstrip())
 
 
 def data_type(record: ColumnRecord | TypeRecord) -> SqlType:
@@ -226,7 +249,7 @@ def make_index(record: IndexRecord, quoted_words: frozenset[str]) -> Index:
         include=tuple(LocalId(column or "") for column in record.columns[len(record.keys) :]),
         predicate=None if record.predicate is None else strip_parentheses(record.predicate),
         nulls_not_distinct=record.nulls_not_distinct,
-        options=tuple(sorted(print_option(option, quoted_words) for option in record.options)),
+        options=tuple(print_option(option, quoted_words) for option in record.options),
         description=record.description,
         valid=record.valid,
     )

@@ -33,6 +33,12 @@ _TOKEN = re.compile(
 )
 """A quoted name, a word (with the string it is the prefix of), or a plain string."""
 
+_CAST_LIST = re.compile(
+    r"\(ARRAY\[(?P<labels>'(?:[^']|'')*'::(?P<type>[a-z]+(?: [a-z]+)*)(?:, '(?:[^']|'')*'::(?P=type))*)\]\)::",
+    re.DOTALL,
+)
+"""A list of constants of one type that is cast as a whole, as the server prints `status IN ('a', 'b')`."""
+
 
 class PostgreSQLSpelling(AnsiWriter):
     """Writes names, literals, expressions and data types for PostgreSQL."""
@@ -58,9 +64,10 @@ class PostgreSQLSpelling(AnsiWriter):
         """
         :returns: The expression with its strings as `literal` writes them.
 
-        The server prints strings in the standard form, in which a backslash is nothing special.
+        The server prints strings in the standard form, in which a backslash is nothing special. A list that it has cast as
+        a whole it would cast one by one if it read just what it has printed.
         """
-        return _TOKEN.sub(self._literal_token, text)
+        return _TOKEN.sub(self._literal_token, _CAST_LIST.sub(r"(ARRAY[\g<labels>]::\g<type>[])::", text))
 
     def _literal_token(self, token: re.Match[str]) -> str:
         text = token["text"]

@@ -66,7 +66,9 @@ class PostgreSQLWriter(PostgreSQLTypeWriter):
         :raises UnsupportedError: for a collation that is to be another, which the server cannot replace.
         """
         if prerequisite.kind == "collation" and former is not None:
-            raise UnsupportedError(f"{prerequisite.display}: cannot be replaced while it is used; give the other one a new name")
+            raise UnsupportedError(
+                f"{prerequisite.display}: cannot be replaced while it is used; give the other one a new name"
+            )
         if prerequisite.kind == "function":
             yield "SET check_function_bodies = off"
         yield prerequisite.definition
