@@ -284,12 +284,9 @@ def _process(programs: Programs, directory: Path) -> Generator[subprocess.Popen[
     try:
         yield process
     finally:
-        process.terminate()
-        try:
-            process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(STOP_TIMEOUT_S)
+        # nothing of the data is wanted any more
+        process.kill()
+        process.wait(STOP_TIMEOUT_S)
 
 
 def _wait(server: RunningMySQL, process: subprocess.Popen[bytes], log: Path) -> None:

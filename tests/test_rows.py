@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import resource
 from collections.abc import AsyncIterator, Iterator
 from datetime import date
@@ -12,28 +13,35 @@ import pytest
 
 from pysqlsync_engine.data.batches import MAX_BATCH_ROWS
 from pysqlsync_engine.data.loading import LoadMode
-from pysqlsync_engine.dialect.postgresql.session import PostgreSQLSession, connect
 from pysqlsync_engine.errors import RowError, StatementError
 from pysqlsync_engine.model.data_types import SqlCharacter, SqlInteger
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 from pysqlsync_engine.model.object_types import ForeignKeyConstraint, IdentityMode
-from pysqlsync_engine.session import Row
-from tests.row_tables import PEOPLE, PEOPLE_SQL, column, store, table
+from pysqlsync_engine.session import Row, Session
+from tests.row_tables import PEOPLE, PEOPLE_SQL, column, dialect_of, open_session, quoted, shown, store, table
 from tests.servers import Server
 
 ALL = {"id": int, "name": str, "born": date, "points": int}
 
 EVERY_MODE = [LoadMode.INSERT, LoadMode.UPSERT]
 
+IDLE = {
+    "postgresql": "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"
+    " AND datname = current_database()",
+    "mysql": "SELECT count(*) FROM information_schema.innodb_trx x JOIN information_schema.processlist p"
+    " ON p.id = x.trx_mysql_thread_id WHERE p.db = database()",
+}
+"""Counts the transactions that nobody works on in the database."""
+
 
 @pytest.fixture
-async def session(postgresql: Server) -> AsyncIterator[PostgreSQLSession]:
-    async with connect(postgresql.parameters) as session:
+async def session(database: Server) -> AsyncIterator[Session]:
+    async with open_session(database) as session:
         await session.execute(PEOPLE_SQL)
         yield session
 
 
-async def people(session: PostgreSQLSession) -> list[Row]:
+async def people(session: Session) -> list[Row]:
     return await session.fetch("SELECT id, name, born, points FROM people ORDER BY id")
 
 
@@ -41,38 +49,43 @@ def person(number: int, **changes: Any) -> Row:
     return tuple({"id": number, "name": f"name {number}", "born": None, "points": 1, **changes}.values())
 
 
-async def test_insert_stores_the_rows_and_counts_them(session: PostgreSQLSession) -> None:
+async def test_insert_stores_the_rows_and_counts_them(session: Session) -> None:
     rows = [(1, "Ann", date(2000, 2, 29), 5), (2, "Bob", None, 7)]
     report = await store(session, PEOPLE, LoadMode.INSERT, ALL, rows)
     assert await people(session) == rows
-    assert (report.table, report.mode, report.rows, report.affected) == ("public.people", LoadMode.INSERT, 2, 2)
+    assert (report.table, report.mode, report.rows, report.affected) == (
+        shown(session, "people"),
+        LoadMode.INSERT,
+        2,
+        2,
+    )
     assert report.batches == 1
     assert report.seconds > 0
 
 
-async def test_upsert_inserts_new_rows_and_updates_those_that_exist(session: PostgreSQLSession) -> None:
+async def test_upsert_inserts_new_rows_and_updates_those_that_exist(session: Session) -> None:
     await store(session, PEOPLE, LoadMode.INSERT, ALL, [person(1), person(2)])
     report = await store(session, PEOPLE, LoadMode.UPSERT, ALL, [person(2, points=9), person(3)])
     assert await people(session) == [person(1), person(2, points=9), person(3)]
     assert (report.rows, report.affected) == (2, 2)
 
 
-async def test_upsert_keeps_columns_that_were_not_named(session: PostgreSQLSession) -> None:
+async def test_upsert_keeps_columns_that_were_not_named(session: Session) -> None:
     await store(session, PEOPLE, LoadMode.INSERT, ALL, [(1, "Ann", date(2000, 1, 1), 5)])
     report = await store(session, PEOPLE, LoadMode.UPSERT, {"name": str, "id": int}, [("Eve", 1)])
     assert await people(session) == [(1, "Eve", date(2000, 1, 1), 5)]
     assert report.affected == 1
 
 
-async def test_upsert_of_a_new_row_needs_every_column_without_a_default(session: PostgreSQLSession) -> None:
+async def test_upsert_of_a_new_row_needs_every_column_without_a_default(session: Session) -> None:
     await store(session, PEOPLE, LoadMode.INSERT, ALL, [person(1)])
-    with pytest.raises(RowError, match=r"public\.people\.points: row 3: null value") as caught:
+    with pytest.raises(RowError, match=r"people\.points: row 3: (null value|.*doesn't have a default)") as caught:
         await store(session, PEOPLE, LoadMode.UPSERT, {"id": int, "name": str}, [(1, "x"), (1, "y"), (2, "z")])
     assert (caught.value.column, caught.value.row) == ("points", 3)
     assert await people(session) == [person(1)]
 
 
-async def test_upsert_of_keys_alone_inserts_what_is_missing(session: PostgreSQLSession) -> None:
+async def test_upsert_of_keys_alone_inserts_what_is_missing(session: Session) -> None:
     await session.execute("CREATE TABLE tags (id int PRIMARY KEY, note text)")
     tags = table("tags", column("id", SqlInteger(4)), column("note", SqlCharacter(), nullable=True))
     await session.execute("INSERT INTO tags VALUES (1, 'kept')")
@@ -81,24 +94,24 @@ async def test_upsert_of_keys_alone_inserts_what_is_missing(session: PostgreSQLS
     assert (report.rows, report.affected) == (3, 1)
 
 
-async def test_the_last_row_of_a_key_wins(session: PostgreSQLSession) -> None:
+async def test_the_last_row_of_a_key_wins(session: Session) -> None:
     rows = [person(number % 10, name=f"{number % 10} in {number}", points=number // 10) for number in range(500)]
     report = await store(session, PEOPLE, LoadMode.UPSERT, ALL, rows)
     assert await people(session) == rows[-10:]
     assert (report.rows, report.affected) == (500, 10)
 
 
-async def test_delete_removes_the_rows_of_the_keys(session: PostgreSQLSession) -> None:
+async def test_delete_removes_the_rows_of_the_keys(session: Session) -> None:
     await store(session, PEOPLE, LoadMode.INSERT, ALL, [person(1), person(2), person(3)])
     report = await store(session, PEOPLE, LoadMode.DELETE, {"id": int}, [(3,), (1,), (1,), (99,)])
     assert await people(session) == [person(2)]
     assert (report.rows, report.affected) == (4, 2)
 
 
-async def test_a_composite_key_is_matched_by_all_its_columns(session: PostgreSQLSession) -> None:
-    await session.execute("CREATE TABLE grades (b int, a text, grade int NOT NULL, PRIMARY KEY (a, b))")
+async def test_a_composite_key_is_matched_by_all_its_columns(session: Session) -> None:
+    await session.execute("CREATE TABLE grades (b int, a varchar(9), grade int NOT NULL, PRIMARY KEY (a, b))")
     grades = table(
-        "grades", column("b", SqlInteger(4)), column("a", SqlCharacter()), column("grade", SqlInteger(4)), key="a b"
+        "grades", column("b", SqlInteger(4)), column("a", SqlCharacter(9)), column("grade", SqlInteger(4)), key="a b"
     )
     fields = {"grade": int, "a": str, "b": int}
     await store(session, grades, LoadMode.UPSERT, fields, [(1, "x", 1), (2, "x", 2), (3, "y", 1), (4, "x", 1)])
@@ -112,13 +125,13 @@ async def test_a_composite_key_is_matched_by_all_its_columns(session: PostgreSQL
 
 
 @pytest.mark.parametrize("mode", list(LoadMode))
-async def test_no_rows_are_no_error(session: PostgreSQLSession, mode: LoadMode) -> None:
+async def test_no_rows_are_no_error(session: Session, mode: LoadMode) -> None:
     report = await store(session, PEOPLE, mode, ALL, [])
     assert (report.rows, report.affected, report.batches, report.rows_per_second) == (0, 0, 0, 0.0)
 
 
 @pytest.mark.parametrize("mode", EVERY_MODE)
-async def test_rows_may_come_from_an_asynchronous_source(session: PostgreSQLSession, mode: LoadMode) -> None:
+async def test_rows_may_come_from_an_asynchronous_source(session: Session, mode: LoadMode) -> None:
     async def source() -> AsyncIterator[Row]:
         for number in range(1000):
             if number % 100 == 0:
@@ -131,9 +144,7 @@ async def test_rows_may_come_from_an_asynchronous_source(session: PostgreSQLSess
 
 
 @pytest.mark.parametrize("mode", EVERY_MODE)
-async def test_a_source_that_fails_leaves_nothing(
-    session: PostgreSQLSession, postgresql: Server, mode: LoadMode
-) -> None:
+async def test_a_source_that_fails_leaves_nothing(session: Session, database: Server, mode: LoadMode) -> None:
     def source() -> Iterator[Row]:
         yield from (person(number) for number in range(MAX_BATCH_ROWS + 10))
         raise OSError("the file is cut off")
@@ -141,12 +152,11 @@ async def test_a_source_that_fails_leaves_nothing(
     with pytest.raises(OSError, match="the file is cut off"):
         await store(session, PEOPLE, mode, ALL, source())
     assert await people(session) == []
-    async with connect(postgresql.parameters) as other:
-        idle = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%' AND datname = current_database()"
-        assert await other.fetch(idle) == [(0,)]
+    async with open_session(database) as other:
+        assert await other.fetch(IDLE[database.dialect]) == [(0,)]
 
 
-async def test_a_source_is_closed_when_a_row_is_refused(session: PostgreSQLSession) -> None:
+async def test_a_source_is_closed_when_a_row_is_refused(session: Session) -> None:
     closed: list[str] = []
 
     def numbers() -> Iterator[Row]:
@@ -171,44 +181,45 @@ async def test_a_source_is_closed_when_a_row_is_refused(session: PostgreSQLSessi
     assert "async" in closed
 
 
+NULL_REFUSED = "violates not-null constraint|NULL supplied to NOT NULL column"
+
 BAD_ROWS = [
     ({"points": "7"}, "points", "cannot encode str as integer: '7'"),
     ({"points": 1.0}, "points", "cannot encode float as integer: 1.0"),
     ({"points": True}, "points", "cannot encode bool as integer: True"),
     ({"points": 40_000}, "points", "expected an integer of 16 bits, -32768 to 32767; got: 40000"),
-    ({"points": 100}, None, 'violates check constraint "people_points_check"'),
-    ({"points": None}, "points", "violates not-null constraint"),
+    ({"points": 100}, None, "people_points_check"),
+    ({"points": None}, "points", NULL_REFUSED),
     ({"name": "x" * 21}, "name", "expected at most 20 characters; got 21: 'xxx"),
     ({"name": "x" * 20 + " "}, "name", "expected at most 20 characters; got 21: 'xxx"),
-    ({"name": "a\0b"}, "name", "0x00"),
-    ({"name": "\ud800"}, "name", "lone surrogate cannot be stored as text: '\\ud800'"),
+    ({"name": "\ud800"}, "name", "lone surrogate cannot be stored as text: '.ud800'"),
     ({"name": b"bytes"}, "name", "cannot encode bytes as text: b'bytes'"),
-    ({"name": "name 1"}, "name", 'violates unique constraint "people_name_key"'),
+    ({"name": "name 1"}, "name", "people_name_key"),
     ({"born": "2000-01-01"}, "born", "cannot encode str as date: '2000-01-01'"),
-    ({"id": None}, "id", "violates not-null constraint"),
+    ({"id": None}, "id", NULL_REFUSED),
 ]
 
 
 @pytest.mark.parametrize("mode", EVERY_MODE)
 @pytest.mark.parametrize(("changes", "name", "reason"), BAD_ROWS)
 async def test_a_bad_row_is_named_and_nothing_of_the_stream_stays(
-    session: PostgreSQLSession, mode: LoadMode, changes: dict[str, Any], name: str | None, reason: str
+    session: Session, mode: LoadMode, changes: dict[str, Any], name: str | None, reason: str
 ) -> None:
     rows = [person(number) for number in range(1, 400)]
     rows[299] = person(300, **changes)
     with pytest.raises(RowError) as caught:
         await store(session, PEOPLE, mode, ALL, rows)
-    assert (caught.value.table, caught.value.column, caught.value.row) == ("public.people", name, 300)
-    assert reason in str(caught.value)
+    assert (caught.value.table, caught.value.column, caught.value.row) == (shown(session, "people"), name, 300)
+    assert re.search(reason, str(caught.value))
     assert await people(session) == []
 
 
 @pytest.mark.parametrize("mode", EVERY_MODE)
-async def test_the_number_of_a_bad_row_is_exact_after_many_batches(session: PostgreSQLSession, mode: LoadMode) -> None:
-    bad = 2 * MAX_BATCH_ROWS + 77
+async def test_the_number_of_a_bad_row_is_exact_after_many_batches(session: Session, mode: LoadMode) -> None:
+    bad = MAX_BATCH_ROWS + 77
 
     def source(**changes: Any) -> Iterator[Row]:
-        return (person(n, **(changes if n in {bad, bad + 5} else {})) for n in range(1, 3 * MAX_BATCH_ROWS))
+        return (person(n, **(changes if n in {bad, bad + 5} else {})) for n in range(1, 2 * MAX_BATCH_ROWS))
 
     for changes in ({"points": None}, {"points": "x"}, {"points": 100}):
         with pytest.raises(RowError) as caught:
@@ -218,34 +229,30 @@ async def test_the_number_of_a_bad_row_is_exact_after_many_batches(session: Post
 
 @pytest.mark.parametrize("mode", EVERY_MODE)
 @pytest.mark.parametrize("row", [(1, "x", None), (1, "x", None, 1, 1), ()])
-async def test_a_row_has_as_many_values_as_there_are_fields(
-    session: PostgreSQLSession, mode: LoadMode, row: Row
-) -> None:
-    with pytest.raises(RowError, match=rf"public.people: row 2: expected 4 values; got {len(row)}"):
+async def test_a_row_has_as_many_values_as_there_are_fields(session: Session, mode: LoadMode, row: Row) -> None:
+    with pytest.raises(RowError, match=rf"people: row 2: expected 4 values; got {len(row)}"):
         await store(session, PEOPLE, mode, ALL, [person(5), row])
 
 
-async def test_a_row_without_conversions_has_as_many_values_as_there_are_fields(session: PostgreSQLSession) -> None:
+async def test_a_row_without_conversions_has_as_many_values_as_there_are_fields(session: Session) -> None:
     await session.execute("CREATE TABLE words (a text, b text)")
     words = table(
         "words", column("a", SqlCharacter(), nullable=True), column("b", SqlCharacter(), nullable=True), key=""
     )
-    with pytest.raises(RowError, match=r"public.words: row 2: expected 2 values; got 3"):
+    with pytest.raises(RowError, match=r"words: row 2: expected 2 values; got 3"):
         await store(session, words, LoadMode.INSERT, {"a": str, "b": str}, [("1", "2"), ("1", "2", "3")])
 
 
-async def test_inserting_a_key_that_exists_names_the_row(session: PostgreSQLSession) -> None:
+async def test_inserting_a_key_that_exists_names_the_row(session: Session) -> None:
     await store(session, PEOPLE, LoadMode.INSERT, ALL, [person(7)])
-    with pytest.raises(RowError, match="duplicate key value") as caught:
+    with pytest.raises(RowError, match=r"(?i)duplicate") as caught:
         await store(session, PEOPLE, LoadMode.INSERT, ALL, [person(6), person(7, name="other")])
     assert (caught.value.row, caught.value.column) == (2, "id")
 
 
 @pytest.mark.parametrize("changes", [{"name": "x" * 30}, {"points": "secret"}, {"points": 100}, {"name": "name 1"}])
 @pytest.mark.parametrize("mode", EVERY_MODE)
-async def test_redacted_values_are_not_shown(
-    session: PostgreSQLSession, mode: LoadMode, changes: dict[str, Any]
-) -> None:
+async def test_redacted_values_are_not_shown(session: Session, mode: LoadMode, changes: dict[str, Any]) -> None:
     rows = [person(1), person(2, **changes)]
     with pytest.raises(RowError) as caught:
         await store(session, PEOPLE, mode, ALL, rows, redact_values=True)
@@ -256,7 +263,7 @@ async def test_redacted_values_are_not_shown(
 
 
 @pytest.mark.parametrize("mode", EVERY_MODE)
-async def test_shown_values_are_short(session: PostgreSQLSession, mode: LoadMode) -> None:
+async def test_shown_values_are_short(session: Session, mode: LoadMode) -> None:
     with pytest.raises(RowError) as caught:
         await store(session, PEOPLE, mode, ALL, [person(1, name="x" * 1_000_000)])
     assert len(str(caught.value)) < 200
@@ -267,7 +274,7 @@ MISUSES: list[tuple[dict[str, Any], LoadMode, type[Exception], str]] = [
     ({"id": int, "nope": int}, LoadMode.INSERT, ValueError, "no column 'nope'; columns: id, name, born, points"),
     ({"name": str}, LoadMode.UPSERT, ValueError, "add id"),
     ({"name": str}, LoadMode.DELETE, ValueError, "add id"),
-    ({"id": str}, LoadMode.UPSERT, TypeError, "public.people.id: expected fields of type int for a column of type"),
+    ({"id": str}, LoadMode.UPSERT, TypeError, "people.id: expected fields of type int for a column of type"),
     ({"id": bool}, LoadMode.UPSERT, TypeError, "got bool"),
     ({"id": float}, LoadMode.UPSERT, TypeError, "got float"),
 ]
@@ -275,7 +282,7 @@ MISUSES: list[tuple[dict[str, Any], LoadMode, type[Exception], str]] = [
 
 @pytest.mark.parametrize(("fields", "mode", "error", "message"), MISUSES)
 async def test_fields_that_do_not_fit_are_refused_before_anything_is_read(
-    session: PostgreSQLSession, fields: dict[str, Any], mode: LoadMode, error: type[Exception], message: str
+    session: Session, fields: dict[str, Any], mode: LoadMode, error: type[Exception], message: str
 ) -> None:
     def source() -> Iterator[Row]:
         raise AssertionError("the source was read")
@@ -285,7 +292,7 @@ async def test_fields_that_do_not_fit_are_refused_before_anything_is_read(
         await store(session, PEOPLE, mode, fields, source())
 
 
-async def test_a_table_without_a_key_can_only_be_appended_to(session: PostgreSQLSession) -> None:
+async def test_a_table_without_a_key_can_only_be_appended_to(session: Session) -> None:
     await session.execute("CREATE TABLE log (line text)")
     log = table("log", column("line", SqlCharacter()), key="")
     await store(session, log, LoadMode.INSERT, {"line": str}, [("a",), ("a",)])
@@ -302,11 +309,11 @@ PETS = table(
     "pets", column("id", SqlInteger(4)), column("owner", SqlInteger(4), nullable=True), constraints=(REFERENCE,)
 )
 
-PETS_SQL = "CREATE TABLE pets (id int PRIMARY KEY, owner int CONSTRAINT pets_owner_fkey REFERENCES people (id))"
+PETS_SQL = "CREATE TABLE pets (id int PRIMARY KEY, owner int, CONSTRAINT pets_owner_fkey FOREIGN KEY (owner) REFERENCES people (id))"
 
 
 @pytest.mark.parametrize("mode", EVERY_MODE)
-async def test_a_row_that_refers_to_nothing_is_named(session: PostgreSQLSession, mode: LoadMode) -> None:
+async def test_a_row_that_refers_to_nothing_is_named(session: Session, mode: LoadMode) -> None:
     await session.execute(PETS_SQL)
     await store(session, PEOPLE, LoadMode.INSERT, ALL, [person(1)])
     rows: list[Row] = [(number, 1) for number in range(100, 0, -1)]
@@ -318,12 +325,13 @@ async def test_a_row_that_refers_to_nothing_is_named(session: PostgreSQLSession,
 
 
 @pytest.mark.parametrize("mode", EVERY_MODE)
-async def test_a_row_may_refer_to_a_later_row_of_the_same_stream(session: PostgreSQLSession, mode: LoadMode) -> None:
+async def test_a_row_may_refer_to_a_later_row_of_the_same_stream(session: Session, mode: LoadMode) -> None:
     own = ForeignKeyConstraint(
         LocalId("staff_boss_fkey"), (LocalId("boss"),), QualifiedId("public", "staff"), (LocalId("id"),)
     )
     await session.execute(
-        "CREATE TABLE staff (id int PRIMARY KEY, boss int CONSTRAINT staff_boss_fkey REFERENCES staff)"
+        "CREATE TABLE staff (id int PRIMARY KEY, boss int,"
+        " CONSTRAINT staff_boss_fkey FOREIGN KEY (boss) REFERENCES staff (id))"
     )
     staff = table(
         "staff", column("id", SqlInteger(4)), column("boss", SqlInteger(4), nullable=True), constraints=(own,)
@@ -335,7 +343,7 @@ async def test_a_row_may_refer_to_a_later_row_of_the_same_stream(session: Postgr
     assert (caught.value.row, caught.value.column) == (2, "boss")
 
 
-async def test_a_row_that_others_refer_to_is_not_deleted(session: PostgreSQLSession) -> None:
+async def test_a_row_that_others_refer_to_is_not_deleted(session: Session) -> None:
     await session.execute(PETS_SQL)
     await store(session, PEOPLE, LoadMode.INSERT, ALL, [person(number) for number in range(10)])
     await store(session, PETS, LoadMode.INSERT, {"id": int, "owner": int}, [(1, 7)])
@@ -345,12 +353,26 @@ async def test_a_row_that_others_refer_to_is_not_deleted(session: PostgreSQLSess
     assert len(await people(session)) == 10
 
 
-async def test_a_trigger_that_refuses_a_row_is_located(session: PostgreSQLSession) -> None:
-    await session.execute(
-        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
-        " $$BEGIN IF NEW.points = 13 THEN RAISE 'unlucky'; END IF; RETURN NEW; END$$"
-    )
-    await session.execute("CREATE TRIGGER refuse BEFORE INSERT ON people FOR EACH ROW EXECUTE FUNCTION refuse()")
+TRIGGER = {
+    "postgresql": [
+        (
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$BEGIN IF NEW.points = 13 THEN RAISE 'unlucky'; END IF; RETURN NEW; END$$"
+        ),
+        "CREATE TRIGGER refuse BEFORE INSERT ON people FOR EACH ROW EXECUTE FUNCTION refuse()",
+    ],
+    "mysql": [
+        (
+            "CREATE TRIGGER refuse BEFORE INSERT ON people FOR EACH ROW"
+            " IF NEW.points = 13 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'unlucky'; END IF"
+        )
+    ],
+}
+
+
+async def test_a_trigger_that_refuses_a_row_is_located(session: Session) -> None:
+    for statement in TRIGGER[dialect_of(session)]:
+        await session.execute(statement)
     rows = [person(number, points=13 if number in {123, 456} else 1) for number in range(1, 1000)]
     with pytest.raises(RowError, match="unlucky") as caught:
         await store(session, PEOPLE, LoadMode.UPSERT, ALL, rows)
@@ -359,14 +381,14 @@ async def test_a_trigger_that_refuses_a_row_is_located(session: PostgreSQLSessio
 
 @pytest.mark.parametrize("mode", [LoadMode.UPSERT, LoadMode.DELETE])
 async def test_streams_with_the_same_keys_in_other_orders_do_not_deadlock(
-    session: PostgreSQLSession, postgresql: Server, mode: LoadMode
+    session: Session, database: Server, mode: LoadMode
 ) -> None:
     numbers = list(range(3000))
     await store(session, PEOPLE, LoadMode.INSERT, ALL, map(person, numbers))
     fields = {"id": int, "name": str} if mode is LoadMode.UPSERT else {"id": int}
 
     async def run(order: list[int]) -> None:
-        async with connect(postgresql.parameters) as other:
+        async with open_session(database) as other:
             rows = (person(number)[: len(fields)] for number in order)
             await store(other, PEOPLE, mode, fields, rows)
 
@@ -374,24 +396,38 @@ async def test_streams_with_the_same_keys_in_other_orders_do_not_deadlock(
     assert len(await people(session)) == (3000 if mode is LoadMode.UPSERT else 0)
 
 
-@pytest.mark.parametrize("identity", list(IdentityMode))
+COUNTERS = {
+    IdentityMode.ALWAYS: "int GENERATED ALWAYS AS IDENTITY",
+    IdentityMode.BY_DEFAULT: "int GENERATED BY DEFAULT AS IDENTITY",
+    IdentityMode.SERIAL: "serial",
+}
+
+
+@pytest.mark.parametrize("identity", COUNTERS)
 @pytest.mark.parametrize("mode", EVERY_MODE)
 async def test_given_numbers_are_not_given_again_by_the_server(
-    session: PostgreSQLSession, mode: LoadMode, identity: IdentityMode
+    session: Session, mode: LoadMode, identity: IdentityMode
 ) -> None:
-    await session.execute(
-        f'CREATE TABLE "my docs" (id int GENERATED {identity.value} AS IDENTITY PRIMARY KEY, title text NOT NULL)'
+    counter = COUNTERS[identity]
+    if dialect_of(session) == "mysql":
+        if identity is not IdentityMode.BY_DEFAULT:
+            pytest.skip("the server has one kind of counter")
+        counter = "int AUTO_INCREMENT"
+    name = quoted(session, "my docs")
+    await session.execute(f"CREATE TABLE {name} (id {counter} PRIMARY KEY, title varchar(9) NOT NULL)")
+    default = f"nextval('{name}_id_seq')" if identity is IdentityMode.SERIAL else None
+    docs = table(
+        "my docs", column("id", SqlInteger(4), identity=identity, default=default), column("title", SqlCharacter(9))
     )
-    docs = table("my docs", column("id", SqlInteger(4), identity=identity), column("title", SqlCharacter()))
     await store(session, docs, mode, {"id": int, "title": str}, [(5, "a"), (3, "b")])
     await store(session, docs, LoadMode.INSERT, {"title": str}, [("c",)])
-    assert await session.fetch('SELECT id, title FROM "my docs" ORDER BY id') == [(3, "b"), (5, "a"), (6, "c")]
+    assert await session.fetch(f"SELECT id, title FROM {name} ORDER BY id") == [(3, "b"), (5, "a"), (6, "c")]
     await store(session, docs, mode, {"id": int, "title": str}, [(1, "d")])
     await store(session, docs, LoadMode.INSERT, {"title": str}, [("e",)])
-    assert await session.fetch("SELECT max(id) FROM \"my docs\" WHERE title = 'e'") == [(7,)]
+    assert await session.fetch(f"SELECT max(id) FROM {name} WHERE title = 'e'") == [(7,)]
 
 
-async def test_a_stream_inside_a_transaction_of_the_caller_is_undone_alone(session: PostgreSQLSession) -> None:
+async def test_a_stream_inside_a_transaction_of_the_caller_is_undone_alone(session: Session) -> None:
     async with session.transaction():
         await store(session, PEOPLE, LoadMode.UPSERT, ALL, [person(1)])
         with pytest.raises(RowError):
@@ -400,14 +436,14 @@ async def test_a_stream_inside_a_transaction_of_the_caller_is_undone_alone(sessi
     assert await people(session) == [person(1), person(4)]
 
 
-async def test_a_missing_table_is_not_blamed_on_a_row(session: PostgreSQLSession) -> None:
+async def test_a_missing_table_is_not_blamed_on_a_row(session: Session) -> None:
     absent = table("absent", column("id", SqlInteger(4)))
     for mode in LoadMode:
-        with pytest.raises(StatementError, match="does not exist"):
+        with pytest.raises(StatementError, match=r"(does not|doesn't) exist"):
             await store(session, absent, mode, {"id": int}, [(1,)])
 
 
-async def test_cancelling_a_stream_leaves_nothing(session: PostgreSQLSession) -> None:
+async def test_cancelling_a_stream_leaves_nothing(session: Session) -> None:
     started = asyncio.Event()
 
     async def endless() -> AsyncIterator[Row]:
@@ -428,8 +464,8 @@ async def test_cancelling_a_stream_leaves_nothing(session: PostgreSQLSession) ->
 
 
 @pytest.mark.parametrize("mode", EVERY_MODE)
-async def test_memory_does_not_grow_with_the_stream(session: PostgreSQLSession, mode: LoadMode) -> None:
-    await session.execute("CREATE UNLOGGED TABLE notes (id int PRIMARY KEY, note text NOT NULL)")
+async def test_memory_does_not_grow_with_the_stream(session: Session, mode: LoadMode) -> None:
+    await session.execute("CREATE TABLE notes (id int PRIMARY KEY, note text NOT NULL)")
     notes = table("notes", column("id", SqlInteger(4)), column("note", SqlCharacter()))
     fields = {"id": int, "note": str}
 
@@ -440,7 +476,25 @@ async def test_memory_does_not_grow_with_the_stream(session: PostgreSQLSession, 
         assert report.affected == count
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
-    before = await load_rows(20_000)
-    after = await load_rows(80_000)
-    # 80 MB were sent; in kilobytes
-    assert after - before < 30_000
+    before = await load_rows(10_000)
+    after = await load_rows(40_000)
+    # 40 MB were sent; in kilobytes
+    assert after - before < 16_000
+
+
+async def test_a_row_does_not_update_another_one_that_has_its_unique_values(session: Session) -> None:
+    await store(session, PEOPLE, LoadMode.INSERT, ALL, [person(1, name="Ann"), person(2, name="Bob")])
+    with pytest.raises(RowError) as caught:
+        await store(session, PEOPLE, LoadMode.UPSERT, ALL, [person(4), person(3, name="Bob", points=7)])
+    assert caught.value.row == 2
+    assert await people(session) == [person(1, name="Ann"), person(2, name="Bob")]
+    with pytest.raises(RowError) as caught:
+        await store(session, PEOPLE, LoadMode.UPSERT, ALL, [person(4), person(1, name="Bob", points=7)])
+    assert caught.value.row == 2
+    assert await people(session) == [person(1, name="Ann"), person(2, name="Bob")]
+
+
+async def test_only_the_last_row_of_a_key_has_to_be_right(session: Session) -> None:
+    rows = [person(1, name="x"), person(2, name="x"), person(1, name="y", points=3)]
+    await store(session, PEOPLE, LoadMode.UPSERT, ALL, rows)
+    assert await people(session) == [rows[2], rows[1]]
