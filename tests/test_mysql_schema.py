@@ -16,13 +16,15 @@ from pysqlsync_engine.dialect.mysql.session import MySQLSession, connect
 from pysqlsync_engine.dialect.mysql.types import lower
 from pysqlsync_engine.dialect.mysql.writer import SCRIPT_SETTINGS, MySQLWriter
 from pysqlsync_engine.discovery.assemble import assemble
+from pysqlsync_engine.errors import UnsupportedError
 from pysqlsync_engine.factory import get_dialect
 from pysqlsync_engine.formation.catalog import form_catalog
 from pysqlsync_engine.formation.inspection import entities
 from pysqlsync_engine.migration.diff import diff
 from pysqlsync_engine.migration.order import order
+from pysqlsync_engine.model.data_types import SqlCharacter
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
-from pysqlsync_engine.model.object_types import Catalog, Namespace
+from pysqlsync_engine.model.object_types import Catalog, CheckConstraint, Column, Namespace, Table
 from pysqlsync_engine.options import EnumMode, GeneratorOptions
 from tests import mysql_model
 from tests.server_types import Server
@@ -179,6 +181,20 @@ async def test_expressions_of_classes_read_as_the_server_prints_them(mysql: Serv
         )
         assert (await discover(session)).unmanaged == ()
         assert list((await discover(session)).tables()) == [], "temporary tables are gone"
+
+
+async def test_expressions_keep_characters_of_four_bytes_or_are_refused(mysql: Server) -> None:
+    async with connect(mysql.parameters) as session:
+        column = Column(LocalId("c"), SqlCharacter(9), default="'😀'", nullable=True)
+        check = CheckConstraint(LocalId("ck"), "c <> '🙈' and c <> 'it''s'")
+        formed = Catalog((Namespace(LocalId(""), tables=(Table(QualifiedId(None, "t"), (column,), None, (check,)),)),))
+        if not features_of(mysql.version).wide_expressions:
+            with pytest.raises(UnsupportedError, match="question mark"):
+                lower(formed, session.capabilities)
+            return
+        desired = await canonicalize(session, Catalog(), lower(formed, session.capabilities))
+        await execute(session, script(session, empty(desired), desired))
+        assert await discover(session) == desired
 
 
 async def test_prefixes_of_names_are_namespaces(mysql: Server) -> None:

@@ -11,6 +11,7 @@ from pysqlsync_engine.dialect.mysql.capabilities import MAX_IDENTIFIER_CHARACTER
 from pysqlsync_engine.dialect.mysql.column_types import Size, is_basic, lower_type, parse_type
 from pysqlsync_engine.dialect.mysql.expressions import (
     canonical_default,
+    is_wide,
     normalize_expression,
     size_condition,
     spell_now,
@@ -172,7 +173,7 @@ def check_expression(text: str, place: str, *, wide: bool) -> str:
     :returns: The expression.
     :raises UnsupportedError: if the server would store another one.
     """
-    if not wide and any(character > "\uffff" for character in text):
+    if not wide and is_wide(text):
         raise UnsupportedError(
             f"{place}: its expression has a character that the server would replace by a question mark; remove it"
         )

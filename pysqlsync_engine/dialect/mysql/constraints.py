@@ -157,6 +157,7 @@ class ConstraintLowering:
             index,
             parts=tuple(self._part(part, index) for part in index.parts),
             method=None if method == usual else method,
+            description=index.description or None,
         )
 
     def _part(self, part: IndexPart, index: Index) -> IndexPart:

@@ -243,9 +243,14 @@ def canonical_default(expression: str, data_type: SqlType, now: str, *, marked: 
     value = constant_value(text)
     if value is None:
         return enclose(text)
-    if marked and lacks_literals(data_type):
+    if marked and (lacks_literals(data_type) or is_wide(text)):
         return f"(_utf8mb4{standard_literal(value)})" if _STRING.fullmatch(text) else f"({text})"
     return literal_default(value, data_type)
+
+
+def is_wide(text: str) -> bool:
+    """:returns: True if there is a character of four bytes, which servers replace by question marks where they print a table."""
+    return any(character > "\uffff" for character in text)
 
 
 def lacks_literals(data_type: SqlType) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from pysqlsync_engine.dialect.mysql.capabilities import features_of
 from pysqlsync_engine.dialect.mysql.definitions import Definition
-from pysqlsync_engine.dialect.mysql.expressions import constant_value
+from pysqlsync_engine.dialect.mysql.expressions import constant_value, is_wide
 from pysqlsync_engine.dialect.mysql.names import quote
 from pysqlsync_engine.dialect.mysql.objects import MySQLColumn, MySQLTable
 from pysqlsync_engine.dialect.mysql.writer import MySQLWriter
@@ -81,29 +81,18 @@ class _Subject:
     def checks(self) -> tuple[CheckConstraint, ...]:
         """:returns: Checks with conditions that the current table has not."""
         known = {check.expression for check in _checks(() if self.current is None else self.current.constraints)}
-        return tuple(
-            check
-            for check in _checks(self.table.constraints)
-            if check.expression not in known and not _is_wide(check.expression)
-        )
+        return tuple(check for check in _checks(self.table.constraints) if check.expression not in known)
 
     def keys(self) -> tuple[str, ...]:
         """:returns: Expressions in indexes that no index of the current table has."""
         known = frozenset(_expressions(() if self.current is None else self.current.indexes))
-        return tuple(
-            text for text in dict.fromkeys(_expressions(self.table.indexes)) if text not in known and not _is_wide(text)
-        )
+        return tuple(text for text in dict.fromkeys(_expressions(self.table.indexes)) if text not in known)
 
 
 def _is_plain(column: Column) -> bool:
     """:returns: True for a constant that is known to be printed as it is."""
     temporal = isinstance(column.data_type, SqlTimestamp | SqlDate | SqlTime)
     return not temporal and column.default is not None and constant_value(column.default) is not None
-
-
-def _is_wide(text: str) -> bool:
-    """:returns: True if the server would replace a character by question marks in what it prints of a table."""
-    return any(character > "\uffff" for character in text)
 
 
 def _checks(constraints: Iterable[Constraint]) -> Iterator[CheckConstraint]:
@@ -118,16 +107,27 @@ async def _print(session: Session, subject: _Subject) -> Table:
     """:returns: The table with expressions as the server prints them."""
     scratch = _scratch_table(subject)
     statement = MySQLWriter(session.capabilities).create_table(scratch, foreign_keys=False)
+    stand_ins = _stand_ins(statement)
     name = quote(scratch.name.name)
     try:
-        await session.execute(statement.replace("CREATE TABLE", "CREATE TEMPORARY TABLE", 1))
+        await session.execute(
+            statement.replace("CREATE TABLE", "CREATE TEMPORARY TABLE", 1).translate(str.maketrans(stand_ins))
+        )
     except StatementError:
         return subject.table
     try:
         ((_, text, *_),) = await session.fetch(f"SHOW CREATE TABLE {name}")
     finally:
         await session.execute(f"DROP TEMPORARY TABLE {name}")
-    return _with_expressions(subject, Definition(text, features_of(session.capabilities.version)), scratch)
+    shown = text.translate(str.maketrans({stand_in: wide for wide, stand_in in stand_ins.items()}))
+    return _with_expressions(subject, Definition(shown, features_of(session.capabilities.version)), scratch)
+
+
+def _stand_ins(statement: str) -> dict[str, str]:
+    """:returns: For each character of four bytes, which the server would replace by question marks in what it prints, another."""
+    wide = sorted({character for character in statement if is_wide(character)})
+    free = (chr(code) for code in range(0xE000, 0xF900) if chr(code) not in statement)
+    return dict(zip(wide, free, strict=False))
 
 
 def _scratch_table(subject: _Subject) -> MySQLTable:
@@ -175,7 +175,7 @@ def _with_expressions(subject: _Subject, definition: Definition, scratch: MySQLT
 
 def _printed_column(column: object, definition: Definition) -> MySQLColumn:
     assert isinstance(column, MySQLColumn), "lowering makes columns of this class"  # noqa: S101
-    return column if _is_wide(f"{column.default}{column.generated}") else definition.column(column)
+    return definition.column(column)
 
 
 def _with_keys(index: Index, keys: dict[str, str]) -> Index:

@@ -34,6 +34,9 @@ __all__ = ["lower", "parse_type", "physical_name"]
 _MAX_COLUMNS = 1017
 """https://dev.mysql.com/doc/refman/8.4/en/innodb-limits.html"""
 
+_MAX_FILE_NAME = 251
+"""Of a table, without the suffix; https://dev.mysql.com/doc/refman/8.4/en/identifier-mapping.html"""
+
 _MAX_TABLE_COMMENT = 2048
 _MAX_INDEX_COMMENT = 1024
 _DEFAULT_ENGINE = "innodb"
@@ -65,6 +68,8 @@ def lower(catalog: Catalog, capabilities: Capabilities) -> Catalog:
     seen: set[str] = set()
     for table in (table for namespace in namespaces for table in namespace.tables):
         _check_name(table.name.name, f"table {table.name.display}")
+        if _file_name_length(table.name.name) > _MAX_FILE_NAME:
+            raise UnsupportedError(f"table {table.name.display}: its file would have too long a name; shorten it")
         if table.name.name in seen:
             raise UnsupportedError(f"{table.name.display}: two tables would have this name; rename one of them")
         seen.add(table.name.name)
@@ -149,16 +154,24 @@ def _lookup(lookup: Lookup) -> Lookup:
 
 def _check_name(name: str, place: str) -> None:
     """Refuse names that the server would change or cannot have."""
+    if not name:
+        raise UnsupportedError(f"{place}: name is empty; give it a name")
     if len(name) > MAX_IDENTIFIER_CHARACTERS:
         raise UnsupportedError(
             f"{place}: name has {len(name)} characters, the server permits {MAX_IDENTIFIER_CHARACTERS}; shorten it"
         )
-    if name.endswith(" "):
+    if name[-1].isspace():
         raise UnsupportedError(f"{place}: name ends with a blank, which the server does not permit; rename it")
     if not is_basic(name):
         raise UnsupportedError(
             f"{place}: name has a character that the server would replace by a question mark; rename it"
         )
+
+
+def _file_name_length(name: str) -> int:
+    """:returns: Length of a name in the file system; see https://dev.mysql.com/doc/refman/8.4/en/identifier-mapping.html."""
+    lengths = (1 if c.isascii() and (c.isalnum() or c == "_") else 3 if "\u00c0" <= c < "\u0590" else 5 for c in name)
+    return sum(lengths)
 
 
 def _by_name(constraint: Constraint) -> LocalId:
