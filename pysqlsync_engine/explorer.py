@@ -30,7 +30,7 @@ from pysqlsync_engine.migration.order import order
 from pysqlsync_engine.migration.plan import Plan, fingerprint, make_plan
 from pysqlsync_engine.model.id_types import QualifiedId
 from pysqlsync_engine.model.object_types import Catalog, Table
-from pysqlsync_engine.options import GeneratorOptions, SyncPolicy
+from pysqlsync_engine.options import GeneratorOptions, Hazard, SyncPolicy
 from pysqlsync_engine.session import Session
 
 SCHEMA_LOCK = "pysqlsync schema"
@@ -240,6 +240,7 @@ class Explorer:
             self._session,
             stepwise=self._is_stepwise(online=plan.online),
             lock_attempts=policy.lock_attempts,
+            may_block=Hazard.BLOCKS_WRITES in policy.allow,
         )
         if not plan.is_empty:
             await self._verify(plan)

@@ -40,7 +40,9 @@ class ApplyReport:
     seconds: float
 
 
-async def apply(plan: Plan, session: Session, *, stepwise: bool = False, lock_attempts: int = 1) -> ApplyReport:
+async def apply(
+    plan: Plan, session: Session, *, stepwise: bool = False, lock_attempts: int = 1, may_block: bool = True
+) -> ApplyReport:
     """
     Execute all statements of a plan, in order.
 
@@ -48,6 +50,7 @@ async def apply(plan: Plan, session: Session, *, stepwise: bool = False, lock_at
         caller holds one for all of them, and rolls it back on error.
     :param lock_attempts: How often a step is tried in all if a lock is not granted, with longer and longer pauses; where steps
         are not transactions of their own, once.
+    :param may_block: False to refuse a step that has gentler variants, of which the server can do none.
     :raises LockTimeoutError: if a lock was not granted in time and nothing remains of the plan; try again.
     :raises ApplyError: if the server refuses a statement.
     """
@@ -56,7 +59,7 @@ async def apply(plan: Plan, session: Session, *, stepwise: bool = False, lock_at
     for index, step in enumerate(plan.steps):
         try:
             if stepwise:
-                executed += await _persist(session, step, lock_attempts)
+                executed += await _persist(session, step, lock_attempts, may_block=may_block)
             else:
                 executed += await _execute(session, step.statements)
         except StatementError as error:
@@ -70,12 +73,12 @@ async def _execute(session: Session, statements: Sequence[str]) -> int:
     return len(statements)
 
 
-async def _persist(session: Session, step: Step, attempts: int) -> int:
+async def _persist(session: Session, step: Step, attempts: int, *, may_block: bool) -> int:
     """Carry out a step so that it lasts; try again while others hold what it needs."""
     pause_s = FIRST_PAUSE_S
     for attempt in range(1, attempts + 1):
         try:
-            return await _try(session, step)
+            return await _try(session, step, may_block=may_block)
         except LockTimeoutError:
             if attempt == attempts or (not step.transactional and len(step.statements) > 1):
                 raise
@@ -84,11 +87,11 @@ async def _persist(session: Session, step: Step, attempts: int) -> int:
     raise AssertionError("a loop without end has ended")
 
 
-async def _try(session: Session, step: Step) -> int:
+async def _try(session: Session, step: Step, *, may_block: bool) -> int:
     if step.ranges is not None:
         return await _update_ranges(session, step.ranges)
     if step.variants:
-        return await _execute_gently(session, step.variants)
+        return await _execute_gently(session, step, may_block=may_block)
     if step.patient:
         async with session.unlimited_locks():
             return await _execute(session, step.statements)
@@ -98,16 +101,23 @@ async def _try(session: Session, step: Step) -> int:
         return await _execute(session, step.statements)
 
 
-async def _execute_gently(session: Session, variants: Sequence[str]) -> int:
-    """Execute the first statement that the server can carry out in the way that it asks for."""
-    *gentler, last = variants
-    for statement in gentler:
+async def _execute_gently(session: Session, step: Step, *, may_block: bool) -> int:
+    """Execute the first variant that the server can carry out; the statement itself is the last resort."""
+    reason = StatementError("there is no gentler way")
+    for statement in step.variants:
         try:
             return await _execute(session, [statement])
         except StatementError as error:
             if error.sqlstate != NOT_SUPPORTED:
                 raise
-    return await _execute(session, [last])
+            reason = error
+    if not may_block:
+        raise StatementError(
+            f"{reason}; others could not write meanwhile: permit it with SyncPolicy(allow={{Hazard.BLOCKS_WRITES}})",
+            statement=reason.statement,
+            sqlstate=NOT_SUPPORTED,
+        ) from reason
+    return await _execute(session, step.statements)
 
 
 async def _update_ranges(session: Session, ranges: RangeUpdate) -> int:

@@ -61,8 +61,8 @@ class Step:
     :param hazards: What it may do besides.
     :param transactional: False if it cannot be rolled back, or in a transaction at all.
     :param patient: True if others can read and write however long it has to wait for them.
-    :param variants: Ways to say the only statement, the gentlest for others first; the next one is tried where the server cannot
-        do it so. Empty if there is but one way.
+    :param variants: Ways to say the only statement that let others write meanwhile, the quickest first; where the server cannot
+        do it so, the statement itself is executed if the policy permits `BLOCKS_WRITES`. Empty if there is but one way.
     :param ranges: The statement as it is executed where others are to be let in between; `None` if it is executed as it is.
     """
 

@@ -3,17 +3,18 @@
 from pysqlsync_engine.dialect.api import Dialect
 from pysqlsync_engine.dialect.mysql.capabilities import OFFLINE
 from pysqlsync_engine.dialect.mysql.loader import MySQLLoader
+from pysqlsync_engine.dialect.mysql.online import MySQLOnlineWriter
 from pysqlsync_engine.dialect.mysql.reader import MySQLReader
 from pysqlsync_engine.dialect.mysql.scratch import canonicalize
 from pysqlsync_engine.dialect.mysql.session import connect, open_pool
 from pysqlsync_engine.dialect.mysql.types import lower
-from pysqlsync_engine.dialect.mysql.writer import SCRIPT_SETTINGS, MySQLWriter
+from pysqlsync_engine.dialect.mysql.writer import SCRIPT_SETTINGS
 
 DIALECT = Dialect(
     name="mysql",
     offline=OFFLINE,
     lower=lower,
-    writer=MySQLWriter,
+    writer=MySQLOnlineWriter,
     reader=MySQLReader,
     loader=MySQLLoader,
     canonicalize=canonicalize,
