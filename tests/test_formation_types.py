@@ -257,8 +257,8 @@ POSSIBLE = (
         (
             list[Person],
             (
-                "Sample.x: only the field of a table can refer to the table of Person; hold the type of its key instead, or make "
-                "a class of references with a key of its own"
+                "Sample.x: only the field of a table can refer to the table of Person; hold the type of its key instead, use "
+                "ArrayMode.RELATION for a list, or make a class of references with a key of its own"
             ),
         ),
         (

@@ -54,6 +54,43 @@ def list_table_name(spec: ClassSpec, owner: QualifiedId, field: str) -> Qualifie
 
 
 def _form_list_table(field: FieldSpec, owner: Table, site: Site) -> Table:
+    key = _owner_key(field, owner, site)
+    name = QualifiedId(owner.name.namespace, f"{owner.name.name}_{site.column.name}")
+    is_set = field.type.type is set
+    element = _element(field.type, site, is_set=is_set)
+    inner = Site(site.place, name, LIST_VALUE, site.context)
+    value = field_value(element, inner)
+    element_field = FieldSpec(LIST_VALUE.name, LIST_VALUE.name, field.annotation, element)
+    position = () if is_set else (Column(LIST_POSITION, POSITION_TYPE),)
+    columns = (
+        *(Column(column.name, column.data_type, collation=column.collation) for column in columns_of(owner, key)),
+        *position,
+        form_column(element_field, value, inner, is_key=False),
+    )
+    _check_distinct(columns, site.place)
+    capabilities = site.context.capabilities
+    reference = object_name("fk", name, key, capabilities=capabilities)
+    constraints = (
+        ForeignKeyConstraint(reference, key, owner.name, key, on_delete=ReferentialAction.CASCADE),
+        *value.constraints,
+    )
+    own_key = (*key, LIST_VALUE if is_set else LIST_POSITION)
+    return Table(
+        name,
+        columns=columns,
+        primary_key=PrimaryKeyConstraint(object_name("pk", name, (), capabilities=capabilities), own_key),
+        constraints=tuple(sorted(constraints, key=lambda constraint: constraint.name)),
+        description=field.description,
+        relations=value.relations,
+        lookups=(*(lookup for lookup in owner.lookups if lookup.column in key), *value.lookups),
+    )
+
+
+def _owner_key(field: FieldSpec, owner: Table, site: Site) -> tuple[LocalId, ...]:
+    """
+    :returns: Columns by which a row tells which list it is of.
+    :raises UnsupportedError: if there are none, or if the list may be missing.
+    """
     if owner.primary_key is None:
         raise UnsupportedError(
             f"{site.place}: the rows of a list refer to the key of their owner, which has none; use ArrayMode.JSON, or mark a"
@@ -66,41 +103,7 @@ def _form_list_table(field: FieldSpec, owner: Table, site: Site) -> Table:
             f"{site.place}: a list with a table of its own is empty where there are no rows, never None; remove '| None', or use"
             " ArrayMode.JSON"
         )
-    name = QualifiedId(owner.name.namespace, f"{owner.name.name}_{site.column.name}")
-    is_set = field.type.type is set
-    element = _element(field.type, site, is_set=is_set)
-    inner = Site(site.place, name, LIST_VALUE, site.context)
-    value = field_value(element, inner)
-    element_field = FieldSpec(LIST_VALUE.name, LIST_VALUE.name, field.annotation, element)
-    key = owner.primary_key.columns
-    position = () if is_set else (Column(LIST_POSITION, POSITION_TYPE),)
-    columns = (
-        *(Column(column.name, column.data_type, collation=column.collation) for column in columns_of(owner, key)),
-        *position,
-        form_column(element_field, value, inner, is_key=False),
-    )
-    _check_distinct(columns, site.place)
-    capabilities = site.context.capabilities
-    own_key = (*key, LIST_VALUE if is_set else LIST_POSITION)
-    reference = ForeignKeyConstraint(
-        object_name("fk", name, key, capabilities=capabilities),
-        key,
-        owner.name,
-        key,
-        on_delete=ReferentialAction.CASCADE,
-    )
-    return Table(
-        name,
-        columns=columns,
-        primary_key=PrimaryKeyConstraint(object_name("pk", name, (), capabilities=capabilities), own_key),
-        constraints=tuple(sorted((reference, *value.constraints), key=lambda constraint: constraint.name)),
-        description=field.description,
-        relations=value.relations,
-        lookups=(
-            *(lookup for lookup in owner.lookups if lookup.column in key),
-            *value.lookups,
-        ),
-    )
+    return owner.primary_key.columns
 
 
 def _element(spec: TypeSpec, site: Site, *, is_set: bool) -> TypeSpec:

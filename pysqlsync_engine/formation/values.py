@@ -174,7 +174,7 @@ def _struct_class(spec: TypeSpec, site: Site) -> type:
     if site.context.entity(spec) is not None:
         raise DefinitionError(
             f"{site.place}: only the field of a table can refer to the table of {spec.data_class.__name__}; hold the type of its"
-            " key instead, or make a class of references with a key of its own"
+            " key instead, use ArrayMode.RELATION for a list, or make a class of references with a key of its own"
         )
     return spec.data_class
 
