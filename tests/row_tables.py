@@ -10,7 +10,7 @@ from typing import Any
 from pysqlsync_engine.data.batches import into_batches
 from pysqlsync_engine.data.loading import LoadMode, LoadReport, load
 from pysqlsync_engine.data.sources import Fields
-from pysqlsync_engine.dialect.mysql import session as mysql
+from pysqlsync_engine.dialect.mysql import pool as mysql
 from pysqlsync_engine.dialect.mysql.loader import MySQLLoader
 from pysqlsync_engine.dialect.postgresql import session as postgresql
 from pysqlsync_engine.dialect.postgresql.loader import PostgreSQLLoader

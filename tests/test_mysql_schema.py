@@ -10,9 +10,10 @@ import pytest
 
 from pysqlsync_engine.dialect.mysql.capabilities import features_of
 from pysqlsync_engine.dialect.mysql.objects import MySQLTable
+from pysqlsync_engine.dialect.mysql.pool import connect
 from pysqlsync_engine.dialect.mysql.reader import MySQLReader
 from pysqlsync_engine.dialect.mysql.scratch import canonicalize
-from pysqlsync_engine.dialect.mysql.session import MySQLSession, connect
+from pysqlsync_engine.dialect.mysql.session import MySQLSession
 from pysqlsync_engine.dialect.mysql.types import lower
 from pysqlsync_engine.dialect.mysql.writer import SCRIPT_SETTINGS, MySQLWriter
 from pysqlsync_engine.discovery.assemble import assemble

@@ -4,9 +4,9 @@ from pysqlsync_engine.dialect.api import Dialect
 from pysqlsync_engine.dialect.mysql.capabilities import OFFLINE
 from pysqlsync_engine.dialect.mysql.loader import MySQLLoader
 from pysqlsync_engine.dialect.mysql.online import MySQLOnlineWriter
+from pysqlsync_engine.dialect.mysql.pool import connect, open_pool
 from pysqlsync_engine.dialect.mysql.reader import MySQLReader
 from pysqlsync_engine.dialect.mysql.scratch import canonicalize
-from pysqlsync_engine.dialect.mysql.session import connect, open_pool
 from pysqlsync_engine.dialect.mysql.types import lower
 from pysqlsync_engine.dialect.mysql.writer import SCRIPT_SETTINGS
 

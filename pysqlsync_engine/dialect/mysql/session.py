@@ -7,7 +7,6 @@ import hashlib
 import math
 import re
 import time
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -23,7 +22,7 @@ from pysqlsync_engine.dialect.mysql.driver import (
 )
 from pysqlsync_engine.dialect.mysql.names import quote_list, quote_table, quote_text
 from pysqlsync_engine.dialect.mysql.wire import bind, load_packets, place_of, value_lists
-from pysqlsync_engine.errors import ConnectError, EngineError, LockTimeoutError, StatementError
+from pysqlsync_engine.errors import EngineError, LockTimeoutError, StatementError
 from pysqlsync_engine.model.id_types import QualifiedId
 from pysqlsync_engine.parameters import ConnectionParameters
 from pysqlsync_engine.session import Row
@@ -332,100 +331,3 @@ class MySQLSession:
 
 class _Undo(Exception):  # noqa: N818 - a signal to a transaction
     """Ends a transaction whose changes are not wanted."""
-
-
-class MySQLPool:
-    """Connections that are lent out; a lost one is replaced, and each is reset when it is given back."""
-
-    def __init__(self, parameters: ConnectionParameters, *, max_size: int) -> None:
-        self._parameters = parameters
-        self._room = asyncio.Semaphore(max_size)
-        self._free: deque[MySQLSession] = deque()
-
-    @asynccontextmanager
-    async def acquire(self) -> AsyncGenerator[MySQLSession]:
-        async with self._room:
-            session = await self._take()
-            try:
-                yield session
-            finally:
-                await self._give_back(session)
-
-    async def fill(self, size: int) -> None:
-        """Open connections until so many are free."""
-        while len(self._free) < size:
-            self._free.append(await _open(self._parameters))
-
-    async def close(self) -> None:
-        """Close all connections that are free."""
-        while self._free:
-            await self._free.pop().close()
-
-    async def _take(self) -> MySQLSession:
-        while self._free:
-            session = self._free.pop()
-            try:
-                await session.execute("DO 0")
-            except StatementError:
-                # the server has closed it, or was restarted
-                await session.close()
-            else:
-                return session
-        return await _open(self._parameters)
-
-    async def _give_back(self, session: MySQLSession) -> None:
-        try:
-            await session.reset()
-        except StatementError:
-            await session.close()
-        except BaseException:
-            await session.close()
-            raise
-        else:
-            self._free.append(session)
-
-
-@asynccontextmanager
-async def connect(parameters: ConnectionParameters) -> AsyncGenerator[MySQLSession]:
-    """
-    Open one session, and close it on leaving the context.
-
-    :raises ConnectError: if the server does not accept the connection.
-    """
-    session = await _open(parameters)
-    try:
-        yield session
-    finally:
-        await session.close()
-
-
-@asynccontextmanager
-async def open_pool(parameters: ConnectionParameters, *, min_size: int, max_size: int) -> AsyncGenerator[MySQLPool]:
-    """
-    Open a pool of sessions, and close it on leaving the context.
-
-    :param min_size: Connections to open at once.
-    :param max_size: Connections to open at most.
-    :raises ConnectError: if the server does not accept the connections.
-    """
-    pool = MySQLPool(parameters, max_size=max_size)
-    try:
-        await pool.fill(min_size)
-        yield pool
-    finally:
-        await pool.close()
-
-
-async def _open(parameters: ConnectionParameters) -> MySQLSession:
-    session = MySQLSession(await open_connection(parameters), parameters)
-    try:
-        await session.prepare()
-    except StatementError as error:
-        await session.close()
-        raise ConnectError(
-            f"MySQL at {parameters.host}: the session cannot be set up: {error}; check the server"
-        ) from error
-    except BaseException:
-        await session.close()
-        raise
-    return session
