@@ -106,8 +106,8 @@ def test_refused_steps_are_listed_with_what_permits_them() -> None:
         DROPPING.require(SyncPolicy())
     drop, narrow = caught.value.steps
     assert drop == (
-        "2. drop table public.owner: deletes data; permit with SyncPolicy(allow={Hazard.DELETES_DATA}),"
-        " or leave it alone with SyncPolicy(keep=('public.owner',))"
+        "2. drop table public.owner: deletes data; permit with SyncPolicy(allow={Hazard.DELETES_DATA})"
+        " or SyncPolicy(allow_drop={'table': ('public.owner',)}), or leave it alone with SyncPolicy(keep=('public.owner',))"
     )
     assert narrow == (
         "3. alter column public.item.name (character varying(20) to character varying(5)): narrows a type;"
