@@ -167,9 +167,12 @@ class MySQLConnection:
 
     async def say_goodbye(self) -> None:
         """Close the connection; cut it if the server does not answer."""
+        writer: Any = self._driver._writer
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self._driver.ensure_closed()
+                if writer is not None:
+                    await writer.wait_closed()
         except (Error, OSError, TimeoutError):
             # it is gone already
             return
@@ -198,6 +201,8 @@ async def open_connection(parameters: ConnectionParameters) -> MySQLConnection:
                 await connection.open()
         except BaseException:
             connection.close()
+            # the loop closes sockets at its next turn
+            await asyncio.sleep(0)
             raise
         return connection
 

@@ -136,7 +136,7 @@ class MySQLSession:
             with translated("KILL QUERY"):
                 await other.run(f"KILL QUERY {self._connection.number:d}")
         finally:
-            other.close()
+            await other.say_goodbye()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[None]:
