@@ -135,7 +135,10 @@ async def _check_labels(session: MySQLSession, staging: Staging) -> None:
     """
     found: list[tuple[int, str, str]] = []
     for position, transfer in enumerate(staging.transfers):
-        if transfer.lookup is not None:
+        if transfer.lookup is not None and transfer.lookup.extensible:
+            if staging.target.mode is not LoadMode.DELETE:
+                await session.execute(staging.add_labels(position, transfer.lookup.table))
+        elif transfer.lookup is not None:
             rows = await session.fetch(staging.unknown_label(position))
             found += [(number, transfer.column.name.name, label) for number, label in rows]
     if found:

@@ -122,6 +122,15 @@ class Staging:
             f" WHERE {label} IS NOT NULL AND l{position}.`id` IS NULL ORDER BY 1 LIMIT 1"
         )
 
+    def add_labels(self, position: int, table: QualifiedId) -> str:
+        """:returns: Statement that adds the labels of a column that its lookup table lacks."""
+        label = f"s.{quote(self.transfers[position].column.name)}"
+        return (
+            f"INSERT INTO {quote_table(table)} (`value`) SELECT DISTINCT {label} FROM {quote_table(self.name)} s"
+            f"{self._join(position)} WHERE {label} IS NOT NULL AND l{position}.`id` IS NULL ORDER BY 1"
+            f" ON DUPLICATE KEY UPDATE {quote_table(table)}.`id` = {quote_table(table)}.`id`"
+        )
+
     def missing(self, key: ForeignKeyConstraint) -> str:
         """:returns: Query for number and values of the first row that refers to a row which does not exist; locks the others."""
         values = [self._values[name] for name in key.columns]

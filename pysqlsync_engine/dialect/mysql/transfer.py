@@ -16,8 +16,9 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 from uuid import UUID
 
-from pysqlsync_engine.data.fitting import choose_hook, is_class, label_hook, natural_type, simple_hook
+from pysqlsync_engine.data.fitting import choose_hook, is_class, natural_type, simple_hook
 from pysqlsync_engine.data.hooks import Encode, Hook, refuse
+from pysqlsync_engine.data.labels import extensible_hook, label_hook
 from pysqlsync_engine.data.loading import LoadTarget
 from pysqlsync_engine.dialect.mysql.capabilities import Features
 from pysqlsync_engine.dialect.mysql.values import address_hook, label_set_hook, labels_hook, year_hook
@@ -45,6 +46,7 @@ from pysqlsync_engine.model.data_types import (
 )
 from pysqlsync_engine.model.object_types import Column, Lookup
 
+MAX_LABEL_CHARACTERS = 255
 LABEL = "varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 """What labels of a lookup table are staged as."""
 
@@ -86,6 +88,8 @@ def make_transfer(target: LoadTarget, position: int, features: Features) -> Tran
     try:
         if lookup is not None and (is_class(declared.type, enum.Enum) or is_class(declared.type, str)):
             hook = label_hook(declared.type) if is_class(declared.type, enum.Enum) else _text_hook(None)
+            if declared.extends is not None:
+                hook = extensible_hook(declared.extends, MAX_LABEL_CHARACTERS)
             return Transfer(column, _escaped(hook), LABEL, lookup=lookup)
         sent = _as_sent(column.data_type, declared)
         if isinstance(sent, SqlJson):
