@@ -68,6 +68,12 @@ class CountingSession:
     async def lock_schema(self, name: str, *, timeout_s: float) -> None:
         await self._session.lock_schema(name, timeout_s=timeout_s)
 
+    def hold_schema(self, name: str, *, timeout_s: float) -> AbstractAsyncContextManager[None]:
+        return self._session.hold_schema(name, timeout_s=timeout_s)
+
+    def unlimited_locks(self) -> AbstractAsyncContextManager[None]:
+        return self._session.unlimited_locks()
+
     async def copy(self, table: QualifiedId, columns: Sequence[str], batches: AsyncIterator[Iterable[Row]]) -> int:
         return await self._session.copy(table, columns, batches)
 

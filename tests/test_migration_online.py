@@ -148,8 +148,8 @@ async def test_a_step_is_tried_again_until_its_lock_is_granted(postgresql: Serve
         await reading
         async with reader.session.transaction():
             await reader.session.fetch('SELECT * FROM "Item"')
+            hasty = SyncPolicy(allow=frozenset(Hazard), online=True, lock_timeout_s=0.1, lock_attempts=1)
             with pytest.raises((ApplyError, LockTimeoutError), match="step 1 of"):
-                hasty = SyncPolicy(allow=frozenset(Hazard), online=True, lock_timeout_s=0.1, lock_attempts=1)
                 await explorer.synchronize(classes=[BEFORE, Owner], policy=hasty)
 
 

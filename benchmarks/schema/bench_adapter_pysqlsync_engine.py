@@ -27,7 +27,7 @@ from pysqlsync_engine.factory import get_dialect
 from pysqlsync_engine.migration.diff import diff
 from pysqlsync_engine.migration.order import order
 from pysqlsync_engine.migration.plan import fingerprint, make_plan
-from pysqlsync_engine.model.object_types import Catalog, Table
+from pysqlsync_engine.model.object_types import Catalog, Namespace, Table
 
 EVERYTHING = SyncPolicy(allow=frozenset(Hazard))
 
@@ -103,7 +103,11 @@ class Adapter:
     def _plan(self, source: Discovered, target: Discovered) -> Plan:
         dialect = get_dialect(target.dialect).dialect
         writer = dialect.writer(target.capabilities)
-        operations = order(diff(source.catalog, target.catalog, capabilities=target.capabilities))
+        known = {namespace.name for namespace in target.catalog.namespaces}
+        # a namespace that is in scope, and that the target does not have, is to be empty
+        emptied = (Namespace(each.name) for each in source.catalog.namespaces if each.name not in known)
+        desired = replace(target.catalog, namespaces=(*target.catalog.namespaces, *emptied))
+        operations = order(diff(source.catalog, desired, capabilities=target.capabilities))
         return make_plan(operations, writer, dialect=dialect.name, fingerprint=fingerprint(source.catalog))
 
     async def execute(
@@ -139,7 +143,9 @@ class Adapter:
             replace(namespace, tables=tuple(table for table in namespace.tables if table.name in wanted))
             for namespace in self._last.catalog.namespaces
         )
-        live_modules(replace(self._last.catalog, namespaces=namespaces), {name or "": module for name, module in modules.items()})
+        live_modules(
+            replace(self._last.catalog, namespaces=namespaces), {name or "": module for name, module in modules.items()}
+        )
         return len(wanted), {}
 
     async def synchronize(

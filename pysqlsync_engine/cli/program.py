@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 import click
 
 from pysqlsync_engine.cli.difference import diff_command
+from pysqlsync_engine.cli.discovery import discover_command
 from pysqlsync_engine.cli.failures import describe
 from pysqlsync_engine.cli.migration import apply_command, plan_command
 from pysqlsync_engine.cli.rows import load_command
@@ -44,7 +45,7 @@ def pysqlsync(context: click.Context, *, verbose: bool) -> None:
     context.obj = verbose
 
 
-for command in (create_command, plan_command, apply_command, diff_command, load_command):
+for command in (create_command, discover_command, plan_command, apply_command, diff_command, load_command):
     pysqlsync.add_command(command)
 
 

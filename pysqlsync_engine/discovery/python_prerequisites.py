@@ -6,7 +6,18 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 
-from pysqlsync_engine.discovery.python_text import Atom, Group, Import, Named, imports_of, instance_node, render
+from pysqlsync_engine.discovery.python_text import (
+    Atom,
+    Group,
+    Import,
+    Named,
+    imports_of,
+    instance_node,
+    render,
+    value_node,
+)
+from pysqlsync_engine.model.declarations import EXTENSIONS_ATTRIBUTE, Extension
+from pysqlsync_engine.model.id_types import QualifiedId
 from pysqlsync_engine.model.object_types import DomainType, Prerequisite, Table
 
 
@@ -53,6 +64,14 @@ def name_prerequisites(prerequisites: Iterable[Prerequisite], taken: Iterable[st
         used.add(name)
         names[each] = name
     return Requirements(names)
+
+
+def extensions_constant(extensions: Iterable[QualifiedId]) -> tuple[str, frozenset[Import]]:
+    """:returns: The statement by which a module says which extensions it needs, and what the statement needs."""
+    node = value_node(tuple(Extension(each.name, each.namespace) for each in extensions))
+    return f"{EXTENSIONS_ATTRIBUTE} = {render(node, taken=len(EXTENSIONS_ATTRIBUTE) + 3)}", frozenset(
+        imports_of([node])
+    )
 
 
 def _needed(subject: Table | DomainType, prerequisites: Sequence[Prerequisite]) -> list[Prerequisite]:

@@ -15,7 +15,7 @@ from pysqlsync_engine.discovery.python_names import (
     choose_class_names,
     choose_field_names,
 )
-from pysqlsync_engine.discovery.python_prerequisites import name_prerequisites
+from pysqlsync_engine.discovery.python_prerequisites import extensions_constant, name_prerequisites
 from pysqlsync_engine.discovery.python_text import Atom, Import
 from pysqlsync_engine.errors import DiscoveryError
 from pysqlsync_engine.model.definition import named_types
@@ -25,7 +25,6 @@ from pysqlsync_engine.model.object_types import (
     DomainType,
     EnumType,
     Namespace,
-    Prerequisite,
     StructType,
     Table,
 )
@@ -48,9 +47,7 @@ def write_modules(catalog: Catalog, *, modules: Mapping[str, str], class_names: 
     homes = _homes(catalog, modules)
     namings = {module: _naming(homes[module], module, known, class_names) for module, known in _siblings(homes)}
     tables = {name: each for naming in namings.values() for name, each in naming.tables.items()}
-    return {
-        module: _write(homes[module], namings[module], namings, tables, catalog.prerequisites) for module in homes
-    }
+    return {module: _write(homes[module], namings[module], namings, tables, catalog) for module in homes}
 
 
 def write_module(catalog: Catalog, *, module: str = "tables", class_names: ClassNames = "camel") -> str:
@@ -140,7 +137,7 @@ def _write(
     naming: _Naming,
     namings: Mapping[str, _Naming],
     tables: Mapping[QualifiedId, Described],
-    prerequisites: Iterable[Prerequisite],
+    catalog: Catalog,
 ) -> str:
     """:returns: Source of the module of a namespace."""
     classes = _type_names(naming, namings)
@@ -153,7 +150,7 @@ def _write(
             write_struct(struct, naming.types[struct.name], local_name(struct.name, namespace), fields, classes)
         )
     all_names = {*taken, *(table.class_name for table in naming.tables.values())}
-    requirements = name_prerequisites(prerequisites, all_names)
+    requirements = name_prerequisites(catalog.prerequisites, all_names)
     for each in requirements.used_by((*namespace.domains, *namespace.tables)):
         blocks.insert(0, Block(*requirements.constant(each)))
     classes_late, outside = late
@@ -179,6 +176,8 @@ def _write(
             raise DiscoveryError(
                 f"{table.name.display}: is the lookup table of an enumeration; discover the database without its lookup tables"
             )
+    if blocks and catalog.extensions:
+        blocks.insert(0, Block(*extensions_constant(catalog.extensions)))
     name = namespace.name.name
     shown = f"Tables of {name}." if is_documentable(name) and '"' not in name else "Tables of the database."
     imports = frozenset(each for block in blocks for each in block.imports)

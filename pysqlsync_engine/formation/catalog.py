@@ -19,7 +19,7 @@ from pysqlsync_engine.formation.names import check_names
 from pysqlsync_engine.formation.namespaces import Definition, definition_name, is_table_class, table_name, unify_default
 from pysqlsync_engine.formation.tables import form_struct, form_table
 from pysqlsync_engine.formation.values import definitions
-from pysqlsync_engine.model.declarations import domain_declaration
+from pysqlsync_engine.model.declarations import declared_extensions, domain_declaration
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 from pysqlsync_engine.model.object_types import (
     Catalog,
@@ -58,6 +58,7 @@ def form_catalog(classes: Sequence[Definition], *, options: GeneratorOptions, ca
     catalog = Catalog(
         tuple(_namespace(namespace, formed) for namespace in namespaces),
         prerequisites=_prerequisites(owners.values(), context),
+        extensions=_extensions(owners.values()),
     )
     check_names(catalog, capabilities)
     return catalog
@@ -83,6 +84,12 @@ def _gather(classes: Sequence[Definition], context: Context) -> Mapping[Qualifie
         if is_data_class(definition):
             _refuse_recursion(context.specs[definition], name, context, ())
     return owners
+
+
+def _extensions(definitions: Iterable[Definition]) -> tuple[QualifiedId, ...]:
+    """:returns: Those that the modules of the classes need, sorted by name."""
+    found = {each for cls in definitions if isinstance(cls, type) for each in declared_extensions(cls)}
+    return tuple(sorted(QualifiedId(each.namespace, each.name) for each in found))
 
 
 def _prerequisites(definitions: Iterable[Definition], context: Context) -> tuple[Prerequisite, ...]:
@@ -137,7 +144,9 @@ def _entity_name(spec: ClassSpec, context: Context) -> QualifiedId:
 
 def _require_same(owner: Definition, definition: Definition, name: QualifiedId) -> None:
     if owner is not definition:
-        first, second = sorted(f"{each.__module__}.{getattr(each, '__qualname__', each.__name__)}" for each in (owner, definition))
+        first, second = sorted(
+            f"{each.__module__}.{getattr(each, '__qualname__', each.__name__)}" for each in (owner, definition)
+        )
         raise DefinitionError(
             f"{name.display}: classes {first} and {second} have the same name; rename one of them, or give their modules"
             " different namespaces"

@@ -20,6 +20,8 @@ that follows from the table and the fields.
 
 from __future__ import annotations
 
+import sys
+import types
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
@@ -160,6 +162,20 @@ ConstraintDeclaration: TypeAlias = UniqueOf | References | Check | Exclusion
 
 
 @dataclass(frozen=True, slots=True)
+class Extension:
+    """
+    A module of the server that tables of a Python module need; it is installed where it is missing, and never dropped.
+
+    Named in the variable `__extensions__` of the module: `__extensions__ = (Extension("btree_gin"),)`.
+
+    :param namespace: Of its functions and types; `None` for the default one.
+    """
+
+    name: str
+    namespace: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TableDeclaration:
     """
     What a data-class says of its table as a whole: the class variable `__table__`.
@@ -232,6 +248,7 @@ class DomainDeclaration:
 TABLE_ATTRIBUTE = "__table__"
 TYPE_ATTRIBUTE = "__type__"
 DOMAIN_ATTRIBUTE = "__domain__"
+EXTENSIONS_ATTRIBUTE = "__extensions__"
 
 
 def declare_domain(new_type: object, declaration: DomainDeclaration) -> None:
@@ -249,6 +266,19 @@ def table_declaration(cls: type) -> TableDeclaration | None:
     :raises DefinitionError: if `__table__` is something else.
     """
     return _declaration(vars(cls).get(TABLE_ATTRIBUTE), TableDeclaration, f"class {cls.__name__}", TABLE_ATTRIBUTE)
+
+
+def declared_extensions(cls: type) -> tuple[Extension, ...]:
+    """
+    :returns: Those that the module of a class names.
+    :raises DefinitionError: if its `__extensions__` is something else.
+    """
+    found = vars(sys.modules.get(cls.__module__, types)).get(EXTENSIONS_ATTRIBUTE, ())
+    if isinstance(found, tuple) and all(isinstance(each, Extension) for each in found):  # pyright: ignore[reportUnknownVariableType]
+        return found  # pyright: ignore[reportUnknownVariableType]
+    raise DefinitionError(
+        f"module {cls.__module__}: expected {EXTENSIONS_ATTRIBUTE} to be a tuple; write (Extension(...),)"
+    )
 
 
 def type_declaration(cls: type) -> TypeDeclaration | None:

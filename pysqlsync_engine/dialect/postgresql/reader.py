@@ -265,6 +265,23 @@ WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND {_own("pg_co
     AND EXISTS (SELECT FROM used u WHERE u.refclassid = 'pg_collation'::regclass AND u.refobjid = l.oid)
 """
 
+
+def _is_used(extension: str) -> str:
+    """:returns: Condition that a column, a default, a condition, an index, a type or a function uses a member of an extension."""
+    return f"""EXISTS (
+    SELECT FROM pg_depend m
+    WHERE m.refclassid = 'pg_extension'::regclass AND m.refobjid = {extension}.oid AND m.deptype = 'e' AND (
+        EXISTS (SELECT FROM pg_depend u
+            WHERE u.refclassid = m.classid AND u.refobjid = m.objid AND u.deptype IN ('n', 'a') AND u.objid >= 16384
+                AND u.classid IN ('pg_class'::regclass, 'pg_attrdef'::regclass, 'pg_constraint'::regclass,
+                    'pg_type'::regclass, 'pg_proc'::regclass)
+                AND NOT EXISTS (SELECT FROM pg_depend x
+                    WHERE x.classid = u.classid AND x.objid = u.objid AND x.deptype = 'e'))
+        OR m.classid = 'pg_type'::regclass AND EXISTS (
+            SELECT FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid
+            WHERE y.typelem = m.objid AND a.attrelid >= 16384)))"""
+
+
 _OTHERS = " UNION ALL ".join(
     (
         f"""
@@ -284,7 +301,8 @@ WHERE {_own("pg_proc", "p")} AND {_SELECTED}""",
         _named("text search dictionary", "pg_ts_dict", "dictname", "dictnamespace"),
         f"""
 SELECT '{EXTENSION}', n.nspname, s.extname
-FROM pg_extension s JOIN pg_namespace n ON n.oid = s.extnamespace WHERE s.extname <> 'plpgsql'""",
+FROM pg_extension s JOIN pg_namespace n ON n.oid = s.extnamespace
+WHERE s.extname <> 'plpgsql' AND {_is_used("s")}""",
         f"""
 SELECT 'options of sequence', n.nspname, c.relname || '.' || a.attname
 FROM pg_sequence s

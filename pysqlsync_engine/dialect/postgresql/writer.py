@@ -71,7 +71,10 @@ class PostgreSQLWriter(PostgreSQLTypeWriter):
             )
         if prerequisite.kind == "function":
             yield "SET check_function_bodies = off"
-        yield prerequisite.definition
+        definition = prerequisite.definition
+        if prerequisite.kind == "collation":
+            definition = definition.replace("CREATE COLLATION", "CREATE COLLATION IF NOT EXISTS", 1)
+        yield definition
 
     def create_namespace(self, name: LocalId) -> str:
         """:returns: A statement that creates the namespace, if another session has not done so (`public` is always there)."""
