@@ -207,7 +207,7 @@ def test_tables_that_refer_to_each_other_get_their_foreign_keys_last_and_lose_th
         AddForeignKey,
     ]
     dropped = order(diff(catalog(a, b), catalog()))
-    assert [type(operation) for operation in dropped] == [DropForeignKey] * 3 + [DropTable] * 2
+    assert [type(operation) for operation in dropped] == [DropForeignKey] * 2 + [DropTable] * 2
 
 
 def test_structs_are_created_before_and_dropped_after_those_that_hold_them() -> None:

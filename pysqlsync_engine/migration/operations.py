@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
+from pysqlsync_engine.migration.enum_changes import AlterEnum, EnumUse
 from pysqlsync_engine.migration.table_changes import (
     AddColumn,
     AddConstraint,
@@ -109,75 +110,6 @@ class CreateEnum:
     """Create an enumeration type, with its comment."""
 
     enum: EnumType
-
-
-@dataclass(frozen=True, slots=True)
-class EnumUse:
-    """
-    A column that holds labels of an enumeration type (or lists of them).
-
-    :param source: The column as it is.
-    :param target: The column as it is to be; `None` if it is to go, or to have another type.
-    """
-
-    table: QualifiedId
-    source: Column
-    target: Column | None
-
-
-@dataclass(frozen=True, slots=True)
-class AlterEnum:
-    """
-    Change labels or comment of an enumeration type.
-
-    :param uses: Columns whose type it is, in tables that stay; they are re-typed where labels cannot change in place.
-    :param holders: Composite types with a member of the type, in the desired state.
-    :param added_in_use: True if an expression of the desired state (a default, a check) has a label that is added;
-        some servers add labels in place, but cannot use them in the same transaction.
-    """
-
-    source: EnumType
-    target: EnumType
-    uses: tuple[EnumUse, ...] = ()
-    holders: tuple[QualifiedId, ...] = ()
-    added_in_use: bool = False
-
-    @property
-    def replaces_labels(self) -> bool:
-        """True if labels are removed or moved, or are added and in use at once: more than can be done in place."""
-        present = self.renamed_source.labels
-        if present == self.target.labels:
-            return False
-        remaining = tuple(label for label in self.target.labels if label in present)
-        return remaining != present or self.added_in_use
-
-    @property
-    def renamed_labels(self) -> tuple[tuple[str, str], ...]:
-        """Former and new names of labels that are renamed in place, as the type does not have the new one yet."""
-        renamed: dict[str, str] = {}
-        for former, label in self._moved_labels:
-            if label not in self.source.labels and former not in renamed and label not in renamed.values():
-                renamed[former] = label
-        return tuple(renamed.items())
-
-    @property
-    def replaced_labels(self) -> tuple[tuple[str, str], ...]:
-        """Labels that go, and those that take their place in rows."""
-        renamed = dict(self.renamed_labels)
-        return tuple((former, label) for former, label in self._moved_labels if former not in renamed)
-
-    @property
-    def renamed_source(self) -> EnumType:
-        """The type once its labels are renamed."""
-        renamed = dict(self.renamed_labels)
-        return replace(self.source, labels=tuple(renamed.get(label, label) for label in self.source.labels))
-
-    @property
-    def _moved_labels(self) -> tuple[tuple[str, str], ...]:
-        before, after = self.source.labels, self.target.labels
-        return tuple(
-            pair for pair in self.target.label_map if pair[0] in before and pair[0] not in after and pair[1] in after
-        )
 
 
 @dataclass(frozen=True, slots=True)
