@@ -137,7 +137,7 @@ def test_a_mistake_is_told_in_a_line(offline: Shell, arguments: list[str], messa
 @pytest.mark.parametrize(
     ("dsn", "message"),
     [
-        ("postgresql://u:pa/se#cret@h/d", "write it as %23"),
+        ("postgresql://u:se@h/d#cret", "write it as %23"),
         ("postgresql://u:pa/secret@h/d", "the port is no number"),
         ("oracle://u:secret@h/d", "expected a DSN that begins with one of postgresql://"),
         ("postgresql://u:secret@h/d?colour=red", "unknown parameter colour"),
@@ -195,6 +195,12 @@ def test_diff_works_in_both_directions(shell: Shell, postgresql: Server) -> None
     assert 'CREATE TABLE "public"."Customer"' in created
     dropped = shell.must("diff", "--from", database, "--to", "file:other.dsn", "--only", "public", code=2)
     assert 'DROP TABLE "public"."Customer"' in dropped
+
+
+def test_discover_writes_a_module_that_describes_the_database(shell: Shell) -> None:
+    shell.must("apply", "shop", "--yes")
+    shell.must("discover", "-o", "found.py")
+    assert "nothing to do" in shell.must("plan", "found", "--namespace", "found=public")
 
 
 CSV = "id,name,kind,since,owes\n1,Ada,person,2026-01-02,1.50\n2,Bob,,,0\n"
