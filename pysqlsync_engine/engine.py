@@ -9,6 +9,7 @@ from types import ModuleType
 from pysqlsync_engine.connection import ConnectionContext, ConnectionPool, lowered_table
 from pysqlsync_engine.dialect.api import Dialect
 from pysqlsync_engine.explorer import Explorer, lowered_catalog, select_classes
+from pysqlsync_engine.formation.namespaces import Definition
 from pysqlsync_engine.migration.diff import diff
 from pysqlsync_engine.migration.order import order
 from pysqlsync_engine.migration.plan import Plan, fingerprint, make_plan
@@ -25,7 +26,7 @@ class Generator:
         self._dialect = dialect
         self._options = options
 
-    def plan(self, *, tables: Sequence[type]) -> Plan:
+    def plan(self, *, tables: Sequence[Definition]) -> Plan:
         """:returns: The plan that creates the tables of the classes, and all that they refer to, in an empty database."""
         capabilities = self._dialect.offline
         desired = lowered_catalog(tables, options=self._options, dialect=self._dialect, capabilities=capabilities)
@@ -34,7 +35,7 @@ class Generator:
         writer = self._dialect.writer(capabilities)
         return make_plan(operations, writer, dialect=self._dialect.name, fingerprint=fingerprint(empty))
 
-    def create(self, *, tables: Sequence[type]) -> str:
+    def create(self, *, tables: Sequence[Definition]) -> str:
         """:returns: The same as a script: SQL statements, each with a terminator."""
         settings = "".join(f"{statement};\n" for statement in self._dialect.script_settings)
         return settings + str(self.plan(tables=tables))
