@@ -33,6 +33,13 @@ from pysqlsync_engine.model.literals import number_literal
 _INTEGERS = {1: "tinyint", 2: "smallint", 3: "mediumint", 4: "int", 8: "bigint"}
 _MICROSECONDS = 6
 
+UNSET_OPTIONS = {
+    **dict.fromkeys(("avg_row_length", "checksum", "delay_key_write", "key_block_size", "max_rows", "min_rows"), "0"),
+    "compression": "'NONE'",
+    "encryption": "'N'",
+}
+"""Values of options that are as good as none, where there is no word for the default."""
+
 
 def spell_name(name: LocalId | str, limit: int) -> str:
     """
@@ -119,3 +126,10 @@ def _time(data_type: SqlTimestamp | SqlTime | SqlDate | SqlInterval) -> str:
         name = "timestamp" if data_type.with_time_zone else "datetime"
     digits = _MICROSECONDS if data_type.precision is None else data_type.precision
     return f"{name}({digits})" if digits else name
+
+
+def has_collation(data_type: SqlType) -> bool:
+    """:returns: True if columns of the type have a collation."""
+    if isinstance(data_type, SqlOpaque):
+        return "text" in data_type.definition or "char" in data_type.definition
+    return isinstance(data_type, SqlCharacter | SqlLabel | SqlLabelSet)

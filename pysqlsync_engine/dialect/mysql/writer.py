@@ -11,7 +11,8 @@ from pysqlsync_engine.dialect.mysql.capabilities import features_of
 from pysqlsync_engine.dialect.mysql.constraints import WORD_INDEXES
 from pysqlsync_engine.dialect.mysql.expressions import write_expression
 from pysqlsync_engine.dialect.mysql.objects import MySQLColumn, MySQLTable
-from pysqlsync_engine.dialect.mysql.spelling import spell_literal, spell_name, spell_type
+from pysqlsync_engine.dialect.mysql.spelling import UNSET_OPTIONS, has_collation, spell_literal, spell_name, spell_type
+from pysqlsync_engine.errors import UnsupportedError
 from pysqlsync_engine.migration.operations import (
     AddColumn,
     AddConstraint,
@@ -19,11 +20,13 @@ from pysqlsync_engine.migration.operations import (
     AlterColumn,
     AlterTable,
     CreateIndex,
+    CreateNamespace,
     CreateTable,
     DropColumn,
     DropConstraint,
     DropForeignKey,
     DropIndex,
+    DropNamespace,
     DropTable,
     FillColumn,
     FillLookup,
@@ -36,12 +39,9 @@ from pysqlsync_engine.migration.operations import (
     SetOptions,
     TableChange,
 )
+from pysqlsync_engine.migration.summary import summarize
 from pysqlsync_engine.model.constraint_types import Index, IndexPart, ReferentialAction
 from pysqlsync_engine.model.data_types import (
-    SqlCharacter,
-    SqlLabel,
-    SqlLabelSet,
-    SqlOpaque,
     SqlTimestamp,
     SqlType,
 )
@@ -63,13 +63,6 @@ SCRIPT_SETTINGS = (
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO'",
 )
 """What strings and names in a script rely on: characters in UTF-8, and a backslash that is an escape character."""
-
-_UNSET_OPTIONS = {
-    **dict.fromkeys(("avg_row_length", "checksum", "delay_key_write", "key_block_size", "max_rows", "min_rows"), "0"),
-    "compression": "'NONE'",
-    "encryption": "'N'",
-}
-"""Values of options that are as good as none, where there is no word for the default."""
 
 
 class MySQLWriter(AnsiWriter):
@@ -215,8 +208,12 @@ class MySQLWriter(AnsiWriter):
                 yield from self.alter(name, [f"DROP FOREIGN KEY {self.quote(key.name)}"])
             case FillLookup() | FillColumn():
                 yield from super().other_statements(operation)
-            case _:
+            case CreateNamespace() | DropNamespace():
                 return
+            case _:
+                raise UnsupportedError(
+                    f"{summarize(operation)}: the server has no such object; leave it out of the classes"
+                )
 
     def placeholder(self, number: int) -> str:
         """:returns: What stands for a value that is sent beside the statement."""
@@ -362,7 +359,7 @@ class MySQLWriter(AnsiWriter):
         for option in source.options:
             name = option.partition("=")[0]
             if name.lower() not in given:
-                yield f"{name}={_UNSET_OPTIONS.get(name.lower(), 'DEFAULT')}"
+                yield f"{name}={UNSET_OPTIONS.get(name.lower(), 'DEFAULT')}"
 
     def default_collation(self, change: SetOptions) -> Iterator[str]:
         """:returns: Clauses that change the collation of columns to come; see `recollated` for those that are there."""
@@ -380,16 +377,9 @@ class MySQLWriter(AnsiWriter):
             if isinstance(change, AlterColumn | AddColumn | DropColumn)
         }
         for column in operation.target.columns:
-            if column.name not in altered and _is_text(column.data_type):
+            if column.name not in altered and has_collation(column.data_type):
                 yield f"MODIFY COLUMN {self.column(column)}"
 
 
 def _collation(table: Table) -> str | None:
     return table.collation if isinstance(table, MySQLTable) else None
-
-
-def _is_text(data_type: SqlType) -> bool:
-    """:returns: True if columns of the type have a collation."""
-    if isinstance(data_type, SqlOpaque):
-        return "text" in data_type.definition or "char" in data_type.definition
-    return isinstance(data_type, SqlCharacter | SqlLabel | SqlLabelSet)
