@@ -25,7 +25,10 @@ from pysqlsync_engine.model.object_types import (
     Constraint,
     EnumType,
     ForeignKeyConstraint,
+    Generated,
     IdentityMode,
+    Index,
+    IndexPart,
     Namespace,
     PrimaryKeyConstraint,
     ReferentialAction,
@@ -83,12 +86,34 @@ def tables(draw: st.DrawFn, name: QualifiedId, named: tuple[SqlType, ...]) -> Ta
         constraints.append(UniqueConstraint(LocalId(f"{prefix}uq"), tuple(unique)))
     if draw(st.booleans()):
         constraints.append(CheckConstraint(LocalId(f"{prefix}ck"), "id IS NOT NULL"))
+    key = PrimaryKeyConstraint(LocalId(f"{prefix}pk"), (ID,))
+    chosen_indexes = draw(indexes(prefix))
+    if draw(st.booleans()):
+        expression = draw(st.sampled_from(("id IS NOT NULL", "id IS NULL")))
+        body.append(Column(LocalId("computed"), SqlBoolean(), nullable=True, generated=Generated(expression)))
     return Table(
         name,
         tuple(body),
-        PrimaryKeyConstraint(LocalId(f"{prefix}pk"), (ID,)),
+        key,
         tuple(sorted(constraints, key=lambda constraint: constraint.name)),
         draw(DESCRIPTIONS),
+        indexes=chosen_indexes,
+    )
+
+
+@st.composite
+def indexes(draw: st.DrawFn, prefix: str) -> tuple[Index, ...]:
+    """Indexes of the key, which may be partial and on expressions, under names that move from one to the other."""
+    parts = st.sampled_from((IndexPart(ID), IndexPart(ID, descending=True), IndexPart(expression="id IS NULL")))
+    return tuple(
+        Index(
+            LocalId(f"{prefix}{name}"),
+            tuple(draw(st.lists(parts, min_size=1, max_size=2))),
+            unique=draw(st.booleans()),
+            predicate=draw(st.sampled_from((None, "id IS NOT NULL"))),
+            description=draw(DESCRIPTIONS),
+        )
+        for name in draw(st.lists(st.sampled_from(("ix a", "ix_b")), unique=True).map(sorted))
     )
 
 
