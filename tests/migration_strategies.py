@@ -23,6 +23,7 @@ from pysqlsync_engine.model.object_types import (
     CheckConstraint,
     Column,
     Constraint,
+    DomainType,
     EnumType,
     ForeignKeyConstraint,
     Generated,
@@ -141,6 +142,13 @@ def enums(draw: st.DrawFn, name: QualifiedId) -> EnumType:
 
 
 @st.composite
+def domains(draw: st.DrawFn, name: QualifiedId) -> DomainType:
+    data_type = draw(st.sampled_from((SqlInteger(4), SqlCharacter(), SqlCharacter(9))))
+    checks = (CheckConstraint(LocalId("d_ck"), "VALUE IS NOT NULL"),)
+    return DomainType(name, data_type, constraints=draw(st.sampled_from(((), checks))), description=draw(DESCRIPTIONS))
+
+
+@st.composite
 def structs(draw: st.DrawFn, name: QualifiedId, member_types: tuple[SqlType, ...]) -> StructType:
     members = [
         StructMember(LocalId(f"{member}"), draw(st.sampled_from(member_types)), draw(DESCRIPTIONS))
@@ -160,8 +168,9 @@ def catalogs(draw: st.DrawFn) -> Catalog:
     chosen_enums = [draw(enums(name)) for name in draw(names("e", "f;--"))]
     # a member cannot get another type while a column has the struct, so each has one type for good
     chosen_structs = [draw(structs(name, (SqlInteger(4),))) for name in draw(names("r", "s"))]
+    chosen_domains = [draw(domains(name)) for name in draw(names("d", "d d"))]
     named = (
-        *(SqlNamed(subject.name) for subject in (*chosen_enums, *chosen_structs)),
+        *(SqlNamed(subject.name) for subject in (*chosen_enums, *chosen_structs, *chosen_domains)),
         *(SqlArray(SqlNamed(subject.name)) for subject in chosen_enums),
     )
     chosen_tables = [draw(tables(name, named)) for name in draw(names("t", "u", "v v"))]
@@ -173,6 +182,7 @@ def catalogs(draw: st.DrawFn) -> Catalog:
                 tuple(sorted((e for e in chosen_enums if e.name.namespace == namespace), key=lambda e: e.name)),
                 tuple(sorted((s for s in chosen_structs if s.name.namespace == namespace), key=lambda s: s.name)),
                 tuple(sorted((t for t in chosen_tables if t.name.namespace == namespace), key=lambda t: t.name)),
+                tuple(sorted((d for d in chosen_domains if d.name.namespace == namespace), key=lambda d: d.name)),
             )
             for namespace in sorted(NAMESPACES)
         )
