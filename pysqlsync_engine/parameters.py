@@ -23,7 +23,8 @@ class ConnectionParameters:
 
     The password never shows in `repr()`, so the object is safe in logs and tracebacks.
 
-    :param host: Host name or address; a path that starts with `/` is the directory of a Unix-domain socket.
+    :param host: Host name or address; a path that starts with `/` is the directory of a Unix-domain socket, or the
+        socket itself for MySQL.
     :param port: Port number; `None` takes the product's own (5432, 3306).
     :param username: Name to log in with; `None` takes the driver's default.
     :param password: `None` logs in without one (peer authentication, password file).
