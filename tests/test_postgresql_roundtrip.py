@@ -171,7 +171,8 @@ UNION ALL
 SELECT n.nspname, t.typname, format_type(t.typbasetype, t.typtypmod), concat_ws(' ', pg_get_expr(t.typdefaultbin, 0), t.typnotnull,
     t.typcollation, obj_description(t.oid, 'pg_type'), (SELECT array_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum e
     WHERE e.enumtypid = t.oid))
-FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE n.nspname = ANY ($1::text[]) AND t.typtype IN ('d', 'e', 'c')
+FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE n.nspname = ANY ($1::text[]) AND (t.typtype IN ('d', 'e')
+    OR EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
 ORDER BY 1, 2, 3, 4
 """
 

@@ -41,7 +41,6 @@ from pysqlsync_engine.model.object_types import (
     Constraint,
     ExclusionConstraint,
     ForeignKeyConstraint,
-    Generated,
     Index,
     Prerequisite,
     PrimaryKeyConstraint,
@@ -187,23 +186,21 @@ class PostgreSQLWriter(PostgreSQLTypeWriter):
             yield from super().table_statements(operation)
             return
         table = operation.table
-        yield from self._create_sequences(table.name, table.columns)
+        sequences = list(_sequences(table.name, table.columns))
+        yield from self._create_sequences(sequences)
         yield from super().table_statements(operation)
         yield from (self.add_constraint(table.name, c) for c in table.constraints if not _is_valid(c))
-        yield from self._own_sequences(table.name, table.columns)
+        yield from self._own_sequences(table.name, sequences)
 
-    def _create_sequences(self, table: QualifiedId, columns: Iterable[Column]) -> Iterator[str]:
+    def _create_sequences(self, sequences: Iterable[tuple[Column, QualifiedId]]) -> Iterator[str]:
         """Sequences that defaults take values from, but for those that come with the type of a column."""
-        for column in columns:
-            sequence = _with_sequence(table, column).sequence
-            if sequence is not None:
-                missing = "" if column.sequence is None else "IF NOT EXISTS "
-                yield f"CREATE SEQUENCE {missing}{self.qualified(sequence)}"
+        for column, sequence in sequences:
+            missing = "" if column.sequence is None else "IF NOT EXISTS "
+            yield f"CREATE SEQUENCE {missing}{self.qualified(sequence)}"
 
-    def _own_sequences(self, table: QualifiedId, columns: Iterable[Column]) -> Iterator[str]:
-        for column in columns:
-            sequence = _with_sequence(table, column).sequence
-            if sequence is not None and column.sequence is None:
+    def _own_sequences(self, table: QualifiedId, sequences: Iterable[tuple[Column, QualifiedId]]) -> Iterator[str]:
+        for column, sequence in sequences:
+            if column.sequence is None:
                 owner = f"{self.qualified(table)}.{self.quote(column.name)}"
                 yield f"ALTER SEQUENCE {self.qualified(sequence)} OWNED BY {owner}"
 
@@ -212,14 +209,17 @@ class PostgreSQLWriter(PostgreSQLTypeWriter):
         name = operation.target.name
         alteration = plan_alteration(operation)
         counted = [change.target for change in operation.changes if starts_counting(change)]
-        new = [*counted, *(c.column for c in operation.changes if isinstance(c, AddColumn))]
+        new = [
+            *((column, column.sequence or _sequence_name(name, column)) for column in counted if is_counted(column)),
+            *_sequences(name, (change.column for change in operation.changes if isinstance(change, AddColumn))),
+        ]
         for rename in alteration.renamed:
             yield from self._combined(name, self.actions(rename))
         yield from self._combined(name, self._early_actions(alteration))
         for column in alteration.uncounted:
             if is_counted(column) and column.sequence is None:
                 yield self._for_sequence(name, column, "DROP SEQUENCE %s")
-        yield from self._create_sequences(name, new)
+        yield from self._create_sequences(new)
         yield from self._later_statements(name, alteration)
         yield from self._own_sequences(name, new)
         for column in counted:
@@ -254,6 +254,9 @@ class PostgreSQLWriter(PostgreSQLTypeWriter):
                 yield f"VALIDATE CONSTRAINT {self.quote(constraint.name)}"
             case AddColumn(column=column):
                 yield from self.actions(AddColumn(_with_sequence(table, column)))
+            case AlterColumn(source=source, target=target) if self._must_recompute(source, target):
+                yield f"DROP COLUMN {self.quote(target.name)}"
+                yield f"ADD COLUMN {self.column(target)}"
             case AlterColumn(source=source, target=target) if is_counted(target):
                 default = None
                 if source.identity is None:
@@ -268,18 +271,17 @@ class PostgreSQLWriter(PostgreSQLTypeWriter):
     def column_actions(self, source: Column, target: Column) -> Iterator[str]:
         """:returns: Clauses of `ALTER COLUMN`; a computed column stops to be one first."""
         if target.generated is not None and source.generated != target.generated:
-            yield self._recompute(target, target.generated)
+            yield f"SET EXPRESSION AS ({self.expression(target.generated.expression)})"
         if source.collation != target.collation and source.data_type == target.data_type:
             yield self.retype(source, target)
         yield from super().column_actions(source, target)
 
-    def _recompute(self, column: Column, generated: Generated) -> str:
-        if not features_of(self.capabilities.version).set_expression:
-            raise UnsupportedError(
-                f"column {column.name.name}: {self.capabilities.version} cannot change how it is computed; drop it, and add it"
-                " again"
-            )
-        return f"SET EXPRESSION AS ({self.expression(generated.expression)})"
+    def _must_recompute(self, source: Column, target: Column) -> bool:
+        """True if a column can only be dropped and added again to be computed in another way."""
+        if target.generated is None or source.generated == target.generated:
+            return False
+        in_place = features_of(self.capabilities.version).set_expression and source.generated is not None
+        return not in_place or source.generated is None or source.generated.stored != target.generated.stored
 
     def option_actions(self, source: Table, target: Table) -> Iterator[str]:
         """
@@ -385,3 +387,11 @@ def _with_sequence(table: QualifiedId, column: Column) -> Column:
     if not is_counted(column) or is_plainly_counted(column) or column.sequence is not None:
         return column
     return replace(column, sequence=_sequence_name(table, column))
+
+
+def _sequences(table: QualifiedId, columns: Iterable[Column]) -> Iterator[tuple[Column, QualifiedId]]:
+    """:returns: New columns whose values come from a sequence that must be there before, with its name."""
+    for column in columns:
+        sequence = _with_sequence(table, column).sequence
+        if sequence is not None:
+            yield column, sequence
