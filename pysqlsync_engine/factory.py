@@ -13,6 +13,7 @@ ENTRY_POINT_GROUP = "pysqlsync_engine.dialects"
 """Entry points of other packages: the name of a dialect, and where its `Dialect` record is, as `module:attribute`."""
 
 BUILT_IN = {
+    "ansi": "pysqlsync_engine.dialect.ansi_dialect:DIALECT",
     "mysql": "pysqlsync_engine.dialect.mysql:DIALECT",
     "postgresql": "pysqlsync_engine.dialect.postgresql:DIALECT",
 }
