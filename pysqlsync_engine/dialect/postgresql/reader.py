@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from pysqlsync_engine.dialect.postgresql.records import (
     RelationRecord,
     TypeRecord,
 )
-from pysqlsync_engine.dialect.postgresql.rows import make_rows
+from pysqlsync_engine.dialect.postgresql.rows import find_lookups, make_rows
 from pysqlsync_engine.dialect.postgresql.types import parse_type
 from pysqlsync_engine.discovery.reader import CatalogRows
 from pysqlsync_engine.model.data_types import SqlType
@@ -253,13 +253,14 @@ FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
 WHERE p.prokind IN ('f', 'w') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND {_own("pg_proc", "p")}
     AND EXISTS (SELECT FROM used u WHERE u.refobjid >= 16384)
 UNION ALL
-SELECT 'collation', n.nspname, l.collname, '', concat_ws(', ',
+SELECT 'collation', n.nspname, l.collname, '', format('CREATE COLLATION "%s"."%s" (%s)', replace(n.nspname, '"', '""'),
+    replace(l.collname, '"', '""'), concat_ws(', ',
         'provider = ' || CASE l.collprovider WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin' ELSE 'libc' END,
         CASE WHEN l.collcollate IS NULL THEN 'locale = ' || quote_literal(COALESCE(j.tail->>'colllocale', j.tail->>'colliculocale'))
             WHEN l.collprovider = 'i' THEN 'locale = ' || quote_literal(l.collcollate)
             ELSE 'lc_collate = ' || quote_literal(l.collcollate) || ', lc_ctype = ' || quote_literal(l.collctype) END,
         CASE WHEN NOT l.collisdeterministic THEN 'deterministic = false' END,
-        'rules = ' || quote_literal(j.tail->>'collicurules')), '', true
+        'rules = ' || quote_literal(j.tail->>'collicurules'))), '', true
 FROM pg_collation l JOIN pg_namespace n ON n.oid = l.collnamespace CROSS JOIN LATERAL (SELECT to_jsonb(l) AS tail) j
 WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND {_own("pg_collation", "l")}
     AND EXISTS (SELECT FROM used u WHERE u.refclassid = 'pg_collation'::regclass AND u.refobjid = l.oid)
@@ -346,7 +347,7 @@ class PostgreSQLReader:
             types = [TypeRecord(*row) for row in await session.fetch(_TYPES, selected)]
             others = await session.fetch(_OTHERS, selected)
             prerequisites = await session.fetch(_PREREQUISITES)
-            found = _find_lookups(lookups, columns)
+            found = find_lookups(lookups, columns)
             labels = await session.fetch(_select_labels(found)) if found else []
         return make_rows(
             relations,
@@ -386,16 +387,6 @@ async def _settings(session: Session) -> AsyncGenerator[None]:
     async with rolled_back(session):
         await session.fetch(f"SELECT {assignments}", *_SETTINGS.values())
         yield
-
-
-def _find_lookups(lookups: Iterable[QualifiedId], columns: Iterable[ColumnRecord]) -> list[QualifiedId]:
-    """:returns: Those of the tables that are there, and are made as lookup tables are."""
-    wanted = {table: set[str]() for table in lookups}
-    for column in columns:
-        table = QualifiedId(column.namespace, column.relation)
-        if table in wanted and not column.is_member:
-            wanted[table].add(column.name)
-    return [table for table, names in wanted.items() if names >= {"id", "value"}]
 
 
 def _select_labels(tables: Sequence[QualifiedId]) -> str:

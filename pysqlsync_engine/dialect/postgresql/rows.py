@@ -141,8 +141,6 @@ def _prerequisites(rows: Sequence[Row]) -> Iterator[Prerequisite]:
 
 def _prerequisite(row: Row) -> Prerequisite:
     kind, namespace, name, arguments, definition = row[:5]
-    if kind == "collation":
-        definition = f"CREATE COLLATION {QualifiedId(namespace, name)} ({definition})"
     return Prerequisite(kind, namespace, name, arguments, definition.rstrip())
 
 
@@ -360,3 +358,13 @@ def _unmanaged_parts(
         yield from (f"{trait} constraint {display}" for trait in constraint.traits)
     for index in indexes:
         yield from (f"{trait} index {index.namespace}.{index.name}" for trait in index.traits)
+
+
+def find_lookups(lookups: Iterable[QualifiedId], columns: Iterable[ColumnRecord]) -> list[QualifiedId]:
+    """:returns: Those of the tables that are there, and are made as lookup tables are."""
+    wanted = {table: set[str]() for table in lookups}
+    for column in columns:
+        table = QualifiedId(column.namespace, column.relation)
+        if table in wanted and not column.is_member:
+            wanted[table].add(column.name)
+    return [table for table, names in wanted.items() if names >= {"id", "value"}]
