@@ -43,8 +43,8 @@ def form_table(spec: ClassSpec, context: Context) -> Table:
         for field, site in zip(spec.fields, sites, strict=True)
         if field.name not in apart
     ]
-    if not parts:
-        raise DefinitionError(f"class {spec.name}: no field becomes a column; add one, as no table is without columns")
+    if spec.fields and not parts:
+        raise DefinitionError(f"class {spec.name}: no field becomes a column; add one that identifies a row")
     values = [value for _, _, value in parts]
     declared = Declared(spec, name, context, apart)
     key_names = {field.name for field in spec.key}

@@ -89,6 +89,8 @@ class _Lowering:
 
     def table(self, table: Table) -> MySQLTable:
         name = physical_name(table.name)
+        if not table.columns:
+            raise UnsupportedError(f"{name.display}: no columns; add one, as the server has no table without")
         if len(table.columns) > _MAX_COLUMNS:
             raise UnsupportedError(
                 f"{name.display}: {len(table.columns)} columns, the server permits {_MAX_COLUMNS}; split the table"
