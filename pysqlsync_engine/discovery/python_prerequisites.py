@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 
 from pysqlsync_engine.discovery.python_text import (
     Atom,
@@ -27,20 +27,23 @@ class Requirements:
     What the tables and domains of one module need.
 
     :param names: Name of the constant of each function and collation.
+    :param needs: What each table or domain needs, by its name; nothing for one that is missing.
     """
 
     names: Mapping[Prerequisite, str]
+    needs: Mapping[QualifiedId, Sequence[Prerequisite]]
 
     def node(self, subject: Table | DomainType) -> Iterator[Named]:
         """:returns: The argument of a declaration that names what the object requires; none if that is nothing."""
-        used = _needed(subject, tuple(self.names))
-        if used:
-            yield Named("requires", Group("(", tuple(Atom(self.names[each]) for each in used), ")"))
+        needed = self.needs.get(subject.name, ())
+        if needed:
+            yield Named("requires", Group("(", tuple(Atom(self.names[each]) for each in needed), ")"))
 
-    def used_by(self, subjects: Iterable[Table | DomainType]) -> list[Prerequisite]:
-        """:returns: What any of the objects requires, in order."""
-        used = {each for subject in subjects for each in _needed(subject, tuple(self.names))}
-        return [each for each in self.names if each in used]
+    @property
+    def used(self) -> list[Prerequisite]:
+        """What any of the objects requires, in order."""
+        wanted = {each for needed in self.needs.values() for each in needed}
+        return [each for each in self.names if each in wanted]
 
     def constant(self, prerequisite: Prerequisite) -> tuple[str, frozenset[Import]]:
         """:returns: The statement that defines the constant, and what it needs."""
@@ -48,8 +51,11 @@ class Requirements:
         return f"{name} = {render(node, taken=len(name) + 3)}", frozenset(imports_of([node]))
 
 
-def name_prerequisites(prerequisites: Iterable[Prerequisite], taken: Iterable[str]) -> Requirements:
+def name_prerequisites(
+    prerequisites: Iterable[Prerequisite], subjects: Iterable[Table | DomainType], taken: Iterable[str]
+) -> Requirements:
     """
+    :param subjects: The tables and domains of the module.
     :param taken: Names that the module has for other things.
     :returns: A name for each, in capital letters; those that would be the same are numbered.
     """
@@ -63,7 +69,8 @@ def name_prerequisites(prerequisites: Iterable[Prerequisite], taken: Iterable[st
             name, number = f"{stem}_{number}", number + 1
         used.add(name)
         names[each] = name
-    return Requirements(names)
+    needs = {subject.name: _needed(subject, tuple(names)) for subject in subjects} if names else {}
+    return Requirements(names, needs)
 
 
 def extensions_constant(extensions: Iterable[QualifiedId]) -> tuple[str, frozenset[Import]]:
@@ -76,25 +83,12 @@ def extensions_constant(extensions: Iterable[QualifiedId]) -> tuple[str, frozens
 
 def _needed(subject: Table | DomainType, prerequisites: Sequence[Prerequisite]) -> list[Prerequisite]:
     """:returns: What the expressions of an object mention, and what the definitions of that mention in turn."""
-    if not prerequisites:
-        return []
-    texts = list(_texts(subject))
-    needed: set[Prerequisite] = set()
-    while texts:
-        text = texts.pop()
-        found = {each for each in prerequisites if each not in needed and each.is_mentioned(text)}
+    printed = repr(subject)  # in expressions the server prints names with their namespaces
+    needed = {each for each in prerequisites if each.is_mentioned(printed, qualified=True)}
+    pending = list(needed)
+    while pending:
+        body = pending.pop().definition
+        found = {each for each in prerequisites if each not in needed and each.is_mentioned(body, qualified=False)}
         needed |= found
-        texts.extend(each.definition for each in found)
+        pending.extend(found)
     return [each for each in prerequisites if each in needed]
-
-
-def _texts(value: object) -> Iterator[str]:
-    """:returns: All strings inside of an object of the model."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, tuple):
-        for item in value:  # pyright: ignore[reportUnknownVariableType]
-            yield from _texts(item)  # pyright: ignore[reportUnknownArgumentType]
-    elif is_dataclass(value):
-        for field in fields(value):
-            yield from _texts(getattr(value, field.name))

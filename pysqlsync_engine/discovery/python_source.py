@@ -150,8 +150,8 @@ def _write(
             write_struct(struct, naming.types[struct.name], local_name(struct.name, namespace), fields, classes)
         )
     all_names = {*taken, *(table.class_name for table in naming.tables.values())}
-    requirements = name_prerequisites(catalog.prerequisites, all_names)
-    for each in requirements.used_by((*namespace.domains, *namespace.tables)):
+    requirements = name_prerequisites(catalog.prerequisites, (*namespace.domains, *namespace.tables), all_names)
+    for each in requirements.used:
         blocks.insert(0, Block(*requirements.constant(each)))
     classes_late, outside = late
     blocks += [

@@ -303,9 +303,10 @@ class Prerequisite(DatabaseObject):
         """What tells it from all others."""
         return self.kind, self.namespace, self.name, self.arguments
 
-    def is_mentioned(self, text: str) -> bool:
-        """:returns: True if the text has the name as a word of its own."""
-        return self.name in text and re.search(rf"(?<!\w){re.escape(self.name)}(?!\w)", text) is not None
+    def is_mentioned(self, text: str, *, qualified: bool) -> bool:
+        """:returns: True if the text has the name as a word of its own; if `qualified`, after that of its namespace."""
+        prefix = rf'{re.escape(self.namespace)}"?\."?' if qualified else ""
+        return self.name in text and re.search(rf"(?<!\w){prefix}{re.escape(self.name)}(?!\w)", text) is not None
 
 
 @dataclass(frozen=True, slots=True)

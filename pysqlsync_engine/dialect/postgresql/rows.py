@@ -135,7 +135,11 @@ def _prerequisites(rows: Sequence[Row]) -> Iterator[Prerequisite]:
         row = pending.pop()
         if row not in used:
             used.add(row)
-            pending.extend(other for other, each in found.items() if other not in used and each.is_mentioned(row[5]))
+            pending.extend(
+                other
+                for other, each in found.items()
+                if other not in used and each.is_mentioned(row[5], qualified=False)
+            )
     yield from (each for row, each in found.items() if row in used)
 
 
