@@ -41,6 +41,7 @@ class Features:
     :param wide_expressions: True if an expression can hold characters of four bytes; names, labels and comments never can.
     :param now: How the server prints the current time in a default, without digits.
     :param hidden_index: Word for an index that queries do not use.
+    :param hidden_required: True if a hidden column may be one that every row has to be given a value for.
     :param exact_collation: Collation in which texts are equal only if they are the same, trailing blanks included.
     """
 
@@ -55,6 +56,7 @@ class Features:
     wide_expressions: bool
     now: str
     hidden_index: str
+    hidden_required: bool
     exact_collation: str
 
 
@@ -121,6 +123,7 @@ def features_of(version: ServerVersion) -> Features:
         wide_expressions=not mariadb,
         now="current_timestamp" if mariadb else "CURRENT_TIMESTAMP",
         hidden_index="IGNORED" if mariadb else "INVISIBLE",
+        hidden_required=not mariadb,
         exact_collation="utf8mb4_nopad_bin" if mariadb else "utf8mb4_0900_bin",
     )
 

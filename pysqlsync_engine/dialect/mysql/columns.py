@@ -105,7 +105,15 @@ class ColumnLowering:
         )
         lowered = self._make(column, data_type, place)
         checks = [*_size_check(table, name, column.name, size), *_domain_checks(table, column.name, domain)]
+        self._check_hidden(lowered, place)
         return lowered, tuple(checks)
+
+    def _check_hidden(self, column: MySQLColumn, place: str) -> None:
+        if not (column.visible or column.is_optional or self._features.hidden_required):
+            raise UnsupportedError(
+                f"{place}: a column that is left out where a statement names none must have a default, or permit NULL; give"
+                " it a default"
+            )
 
     def _make(self, column: Column, data_type: SqlType, place: str) -> MySQLColumn:
         computed = column.generated is not None

@@ -9,6 +9,7 @@ from pysqlsync_engine.capabilities import Capabilities
 from pysqlsync_engine.dialect.ansi import LOOKUP_VALUE, AnsiWriter
 from pysqlsync_engine.dialect.mysql.capabilities import features_of
 from pysqlsync_engine.dialect.mysql.constraints import WORD_INDEXES
+from pysqlsync_engine.dialect.mysql.conversions import interim_columns
 from pysqlsync_engine.dialect.mysql.expressions import write_expression
 from pysqlsync_engine.dialect.mysql.objects import MySQLColumn, MySQLTable
 from pysqlsync_engine.dialect.mysql.spelling import UNSET_OPTIONS, has_collation, spell_literal, spell_name, spell_type
@@ -279,6 +280,7 @@ class MySQLWriter(AnsiWriter):
         In MariaDB a check that has the name of a column may be a part of that column: it goes and comes with its definition.
         """
         match change:
+        yield from self.alter(name, (f"MODIFY COLUMN {self.column(column)}" for column in interim_columns(others)))
             case DropConstraint(constraint=CheckConstraint(name=name)) if self._is_column(name, operation.source):
                 yield from self.detach_check(operation, name)
             case RenameConstraint(source=CheckConstraint(name=name)) if self._is_column(name, operation.source):

@@ -1,0 +1,46 @@
+"""Columns that get a type which the server does not convert theirs to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from pysqlsync_engine.dialect.mysql.objects import MySQLColumn
+from pysqlsync_engine.migration.operations import AlterColumn, TableChange
+from pysqlsync_engine.model.data_types import (
+    SqlBinary,
+    SqlCharacter,
+    SqlJson,
+    SqlLabel,
+    SqlLabelSet,
+    SqlNetworkAddress,
+    SqlOpaque,
+    SqlType,
+    SqlUuid,
+)
+
+_TEXT = SqlCharacter(255)
+"""Holds every value of types that have no other way to each other, and can be in a key."""
+
+
+def interim_columns(changes: Iterable[TableChange]) -> Iterator[MySQLColumn]:
+    """
+    :returns: For each column whose values have to become text in between, the column as it is then.
+
+    MariaDB converts UUIDs and addresses from and to text only; see https://mariadb.com/kb/en/uuid-data-type/.
+    """
+    for change in changes:
+        if isinstance(change, AlterColumn) and _is_foreign(change.source.data_type, change.target.data_type):
+            source = change.source
+            yield MySQLColumn(source.name, _TEXT, nullable=source.nullable, description=source.description)
+
+
+def _is_foreign(source: SqlType, target: SqlType) -> bool:
+    if source == target or _is_text(source) or _is_text(target):
+        return False
+    return isinstance(source, SqlUuid | SqlNetworkAddress) or isinstance(target, SqlUuid | SqlNetworkAddress)
+
+
+def _is_text(data_type: SqlType) -> bool:
+    return isinstance(data_type, SqlCharacter | SqlBinary | SqlJson | SqlLabel | SqlLabelSet) or (
+        isinstance(data_type, SqlOpaque) and data_type.definition.endswith(("text", "blob"))
+    )
