@@ -1,17 +1,23 @@
-"""The program `pysqlsync`, run as a person runs it."""
+"""The program `pysqlsync`: most of it in this process, with arguments and streams as a person would give them."""
 
 from __future__ import annotations
 
 import gzip
+import importlib
+import io
 import os
 import subprocess
 import sys
+from collections.abc import Generator
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 from urllib.parse import quote
 
 import pytest
 
+from pysqlsync_engine.cli.program import run as run_program
 from tests.servers import Server
 
 PROJECT = Path(__file__).parent.parent
@@ -45,22 +51,65 @@ class Customer:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a person sees of the program."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@contextmanager
+def own_modules(directory: Path) -> Generator[None]:
+    """Import modules of a directory, as they are now, and forget them on leaving."""
+    loaded, path, bytecode = set(sys.modules), list(sys.path), sys.dont_write_bytecode
+    # two versions of a file that are written within a second may look the same to the cache of bytecode
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, str(directory))
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+        sys.dont_write_bytecode = bytecode
+        for name in set(sys.modules) - loaded:
+            file = getattr(sys.modules[name], "__file__", None)
+            if file is not None and Path(file).parent == directory:
+                del sys.modules[name]
+
+
+@dataclass(frozen=True, slots=True)
 class Shell:
     """A directory with a module `shop`, and the variables of a shell."""
 
     directory: Path
     variables: dict[str, str]
 
-    def run(self, *arguments: str, stdin: str | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+    def run(self, *arguments: str, stdin: str | None = None, **variables: str) -> Outcome:
+        """:returns: What the program does in this process."""
+        given = io.TextIOWrapper(io.BytesIO((stdin or "").encode()), encoding="utf-8")
+        told, complained = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="") for _ in range(2))
+        with (
+            own_modules(self.directory),
+            patch.dict(os.environ, {"PATH": os.defpath, **self.variables, **variables}, clear=True),
+            patch.multiple(sys, stdin=given, stdout=told, stderr=complained),
+            chdir(self.directory),
+        ):
+            code = run_program(arguments)
+        return Outcome(code, *(contents(stream) for stream in (told, complained)))
+
+    def start(self, *arguments: str, **variables: str) -> Outcome:
+        """:returns: What the program does in a process of its own."""
+        result = subprocess.run(
             [sys.executable, "-m", "pysqlsync_engine.cli", *arguments],
             cwd=self.directory,
             env={"PATH": os.defpath, "PYTHONPATH": str(PROJECT), **self.variables, **variables},
-            input=stdin or "",
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=60,
         )
+        return Outcome(result.returncode, result.stdout, result.stderr)
 
     def must(self, *arguments: str, code: int = 0, stdin: str | None = None) -> str:
         """:returns: What the program prints; fails if it returns another code."""
@@ -77,6 +126,13 @@ class Shell:
 
     def write(self, name: str, text: str) -> None:
         (self.directory / name).write_text(text)
+
+
+def contents(stream: io.TextIOWrapper) -> str:
+    """:returns: All that has been written to a stream."""
+    stream.flush()
+    stream.seek(0)
+    return stream.read()
 
 
 def dsn_of(server: Server) -> str:
@@ -233,25 +289,24 @@ def test_load_reads_parquet(shell: Shell) -> None:
     assert "2 inserted" in shell.must("load", "shop:Customer", "c.parquet")
 
 
-@pytest.mark.parametrize(
-    ("text", "arguments", "message"),
-    [
-        ("id,nix\n1,x\n", [], "has no column 'nix'; use --columns, or --ignore-unknown"),
-        ("id,name\n1,a\nx,b\n", [], "c.csv: line 3, column 'id': cannot read as int: 'x'"),
-        ("id,name\n1,a\nx,b\n", ["--redact-values"], "c.csv: line 3, column 'id': cannot read as int\n"),
-        ("id,name\n1," + "x" * 41 + "\n", [], "public.Customer.name: row 1"),
-        ("id\n1\n", [], "name"),
-        ("id,name\n1,a\n", ["--columns", "id,nix"], "--columns: public.Customer has no column nix"),
-        ("", [], "no column of public.Customer in it"),
-    ],
-)
-def test_what_cannot_be_loaded_is_named(shell: Shell, text: str, arguments: list[str], message: str) -> None:
+UNLOADABLE: list[tuple[str, list[str], str]] = [
+    ("id,nix\n1,x\n", [], "has no column 'nix'; use --columns, or --ignore-unknown"),
+    ("id,name\n1,a\nx,b\n", [], "c.csv: line 3, column 'id': cannot read as int: 'x'"),
+    ("id,name\n1,a\nx,b\n", ["--redact-values"], "c.csv: line 3, column 'id': cannot read as int\n"),
+    ("id,name\n1," + "x" * 41 + "\n", [], "public.Customer.name: row 1"),
+    ("id\n1\n", [], "name"),
+    ("id,name\n1,a\n", ["--columns", "id,nix"], "--columns: public.Customer has no column nix"),
+    ("", [], "no column of public.Customer in it"),
+]
+
+
+def test_what_cannot_be_loaded_is_named_and_nothing_of_it_stays(shell: Shell) -> None:
     shell.must("apply", "shop", "--yes")
-    shell.write("c.csv", text)
-    assert message in shell.fails("load", "shop:Customer", "c.csv", *arguments)
-    assert "1 read" not in shell.must(
-        "load", "shop:Customer", "-", "--format", "csv", "--mode", "delete", stdin="id\n1\n"
-    )
+    for text, arguments, message in UNLOADABLE:
+        shell.write("c.csv", text)
+        assert message in shell.fails("load", "shop:Customer", "c.csv", *arguments)
+    deleting = ("load", "shop:Customer", "-", "--format", "csv", "--mode", "delete")
+    assert "1 row read, 0 deleted" in shell.must(*deleting, stdin="id\n1\n")
 
 
 def test_a_password_on_the_command_line_works_with_a_warning(postgresql: Server, offline: Shell) -> None:
@@ -268,5 +323,35 @@ def test_a_password_on_the_command_line_works_with_a_warning(postgresql: Server,
 
 def test_the_program_says_what_it_lacks(offline: Shell) -> None:
     offline.write("click.py", "raise ModuleNotFoundError(\"No module named 'click'\", name='click')\n")
-    told = offline.fails("create", "shop", "--dialect", "postgresql")
-    assert "needs the package click; install it: pip install 'pysqlsync-dagster[cli]'" in told
+    result = offline.start("create", "shop", "--dialect", "postgresql")
+    assert result.returncode == 1
+    assert "needs the package click; install it: pip install 'pysqlsync-dagster[cli]'" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_the_program_runs_in_a_process_of_its_own(offline: Shell) -> None:
+    result = offline.start("create", "shop", "--dialect", "postgresql")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert 'CREATE TABLE "public"."Customer"' in result.stdout
+    result = offline.start("plan", "shop")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "PYSQLSYNC_DSN is not set" in result.stderr
+
+
+def test_mysql_goes_all_the_way(mysql: Server, offline: Shell) -> None:
+    shell = Shell(offline.directory, {"PYSQLSYNC_DSN": dsn_of(mysql)})
+    assert "CREATE TABLE `Customer`" in shell.must("plan", "shop", code=2)
+    shell.must("plan", "shop", "--format", "json", "-o", "plan.json", code=2)
+    shell.must("apply", "--plan", "plan.json", "--yes")
+    assert "nothing to do" in shell.must("plan", "shop")
+    shell.write("customers.csv", CSV)
+    assert "Customer: 2 rows read, 2 inserted in" in shell.must("load", "shop:Customer", "customers.csv")
+    assert "row 1" in shell.fails("load", "shop:Customer", "customers.csv")
+    shell.write("shop.py", SHOP.replace("    since: date | None\n", "    until: date | None\n"))
+    database, module = "env:PYSQLSYNC_DSN", "module:shop"
+    assert "ADD COLUMN `until`" in shell.must("diff", "--from", database, "--to", module, code=2)
+    assert "ADD COLUMN `since`" in shell.must("diff", "--from", module, "--to", database, code=2)
+    assert "--allow deletes-data" in shell.fails("apply", "shop", "--yes")
+    shell.must("apply", "shop", "--yes", "--allow", "deletes-data")
+    shell.must("discover", "-o", "found.py")
+    assert "nothing to do" in shell.must("plan", "found")
