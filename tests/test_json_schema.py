@@ -198,35 +198,37 @@ def test_what_has_no_shape_of_its_own_is_kept_as_a_document(schema: dict[str, An
     assert isinstance(table.columns[1].data_type, SqlJson)
 
 
-def test_objects_that_contain_themselves_become_documents_and_the_rest_stays_typed(home: str) -> None:
-    document = {
-        "definitions": {
-            "Patient": {
-                "description": "In the style of FHIR",
-                "properties": {
-                    "resourceType": {"const": "Patient"},
-                    "id": {"type": "string", "maxLength": 64},
-                    "birthDate": {"$ref": "#/definitions/date"},
-                    "_birthDate": {"$ref": "#/definitions/Element"},
-                    "gender": {"enum": ["male", "female"]},
-                    "name": {"type": "array", "items": {"$ref": "#/definitions/HumanName"}},
-                },
-                "required": ["resourceType"],
+PATIENTS: dict[str, Any] = {
+    "definitions": {
+        "Patient": {
+            "description": "In the style of FHIR",
+            "properties": {
+                "resourceType": {"const": "Patient"},
+                "id": {"type": "string", "maxLength": 64},
+                "birthDate": {"$ref": "#/definitions/date"},
+                "_birthDate": {"$ref": "#/definitions/Element"},
+                "gender": {"enum": ["male", "female"]},
+                "name": {"type": "array", "items": {"$ref": "#/definitions/HumanName"}},
             },
-            "date": {"type": "string", "format": "date"},
-            "Element": {"properties": {"extension": {"items": {"$ref": "#/definitions/Extension"}, "type": "array"}}},
-            "Extension": {"properties": {"url": {"type": "string"}, "value": {"$ref": "#/definitions/HumanName"}}},
-            "HumanName": {
-                "properties": {
-                    "family": {"type": "string"},
-                    "period": {"$ref": "#/definitions/Period"},
-                    "extension": {"type": "array", "items": {"$ref": "#/definitions/Extension"}},
-                }
-            },
-            "Period": {"properties": {"start": {"type": "string"}}},
-        }
+            "required": ["resourceType"],
+        },
+        "date": {"type": "string", "format": "date"},
+        "Element": {"properties": {"extension": {"items": {"$ref": "#/definitions/Extension"}, "type": "array"}}},
+        "Extension": {"properties": {"url": {"type": "string"}, "value": {"$ref": "#/definitions/HumanName"}}},
+        "HumanName": {
+            "properties": {
+                "family": {"type": "string"},
+                "period": {"$ref": "#/definitions/Period"},
+                "extension": {"type": "array", "items": {"$ref": "#/definitions/Extension"}},
+            }
+        },
+        "Period": {"properties": {"start": {"type": "string"}}},
     }
-    classes = classes_from_schema(document, module=home, key={"Patient": "id"})
+}
+
+
+def test_objects_that_contain_themselves_become_documents_and_the_rest_stays_typed(home: str) -> None:
+    classes = classes_from_schema(PATIENTS, module=home, key={"Patient": "id"})
     assert set(classes) == {"Patient", "PatientGender", "Element", "Extension", "HumanName", "Period"}
     assert types_of(classes["HumanName"])["period"] == classes["Period"] | None
     assert isinstance(
