@@ -139,7 +139,11 @@ def _write(
     tables: Mapping[QualifiedId, Described],
     catalog: Catalog,
 ) -> str:
-    """:returns: Source of the module of a namespace."""
+    """
+    :returns: Source of the module of a namespace.
+    :raises DiscoveryError: if there is a lookup table in it.
+    """
+    _refuse_lookup_tables(namespace)
     classes = _type_names(naming, namings)
     late = _late_type_names(naming, namings)
     blocks = [write_enum(enum, naming.types[enum.name], local_name(enum.name, namespace)) for enum in namespace.enums]
@@ -171,17 +175,20 @@ def _write(
         declaring = Declaring(own, tables, frozenset(defined))
         blocks.append(write_table(declaring, local_name(table.name, namespace), classes, requirements))
         defined.add(own.class_name)
-    for table in namespace.tables:
-        if table.labels is not None:
-            raise DiscoveryError(
-                f"{table.name.display}: is the lookup table of an enumeration; discover the database without its lookup tables"
-            )
     if blocks and catalog.extensions:
         blocks.insert(0, Block(*extensions_constant(catalog.extensions)))
     name = namespace.name.name
     shown = f"Tables of {name}." if is_documentable(name) and '"' not in name else "Tables of the database."
     imports = frozenset(each for block in blocks for each in block.imports)
     return module_text(shown, imports, (block.text for block in blocks), naming.siblings)
+
+
+def _refuse_lookup_tables(namespace: Namespace) -> None:
+    for table in namespace.tables:
+        if table.labels is not None:
+            raise DiscoveryError(
+                f"{table.name.display}: is the lookup table of an enumeration; discover the database without its lookup tables"
+            )
 
 
 def _type_names(naming: _Naming, namings: Mapping[str, _Naming]) -> dict[QualifiedId, Atom]:
