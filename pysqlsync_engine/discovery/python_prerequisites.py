@@ -83,7 +83,8 @@ def extensions_constant(extensions: Iterable[QualifiedId]) -> tuple[str, frozens
 
 def _needed(subject: Table | DomainType, prerequisites: Sequence[Prerequisite]) -> list[Prerequisite]:
     """:returns: What the expressions of an object mention, and what the definitions of that mention in turn."""
-    printed = repr(subject)  # in expressions the server prints names with their namespaces
+    # in expressions the server prints names with their namespaces
+    printed = repr(subject).replace("\\'", "'").replace("\\\\", "\\")
     needed = {each for each in prerequisites if each.is_mentioned(printed, qualified=True)}
     pending = list(needed)
     while pending:

@@ -102,6 +102,9 @@ class Column(DatabaseObject):
         permit NULL; leaves no default behind; not compared.
     :param markers: What the class says of the column for one product only, see `model.vendor_markers`; lowering makes
         attributes of a vendor's column of those that are for its product; not compared.
+    :param enumeration: Name that an enumeration has (or would have) as a type or as a lookup table, if the column holds its
+        labels, in whatever way; not compared.
+    :param label_map: As for `EnumType`, for a column that holds labels, or keys of them, or the labels of a lookup table.
     """
 
     name: LocalId
@@ -115,6 +118,8 @@ class Column(DatabaseObject):
     sequence: QualifiedId | None = field(default=None, kw_only=True)
     renamed_from: tuple[LocalId, ...] = field(default=(), compare=False, kw_only=True)
     backfill: str | None = field(default=None, compare=False, kw_only=True)
+    enumeration: QualifiedId | None = field(default=None, compare=False, kw_only=True)
+    label_map: tuple[tuple[str, str], ...] = field(default=(), compare=False, kw_only=True)
     markers: tuple[object, ...] = field(default=(), compare=False, kw_only=True)
 
     @property
@@ -306,7 +311,8 @@ class Prerequisite(DatabaseObject):
     def is_mentioned(self, text: str, *, qualified: bool) -> bool:
         """:returns: True if the text has the name as a word of its own; if `qualified`, after that of its namespace."""
         prefix = rf'{re.escape(self.namespace)}"?\."?' if qualified else ""
-        return self.name in text and re.search(rf"(?<!\w){prefix}{re.escape(self.name)}(?!\w)", text) is not None
+        name = self.name.replace('"', '""')
+        return name in text and re.search(rf"(?<!\w){prefix}{re.escape(name)}(?!\w)", text) is not None
 
 
 @dataclass(frozen=True, slots=True)
