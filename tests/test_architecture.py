@@ -30,6 +30,7 @@ SQL_ROOMS = {"writer.py", "reader.py", "loader.py", "staging.py", "session.py", 
     "definition.py",
     "ansi.py",
     "type_writer.py",
+    "label_writer.py",
 }
 # Batches wait for the rows of the caller, not for a server.
 AWAITING_ROOMS = {"engine.py", "connection.py", "explorer.py", "apply.py"} | {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from pysqlsync_engine.dialect.type_writer import AnsiTypeWriter
+from pysqlsync_engine.dialect.label_writer import LOOKUP_VALUE, AnsiLabelWriter
 from pysqlsync_engine.errors import UnsupportedError
 from pysqlsync_engine.migration.hazards import hazards_of
 from pysqlsync_engine.migration.inverse import inverse
@@ -37,7 +37,9 @@ from pysqlsync_engine.migration.operations import (
     DropTable,
     FillColumn,
     FillLookup,
+    MergeLabels,
     Operation,
+    RelabelColumn,
     RenameColumn,
     RenameConstraint,
     RenameIndex,
@@ -61,11 +63,8 @@ from pysqlsync_engine.options import Hazard
 BATCH_ROWS = 10_000
 """Rows that are changed at a time where others are to be let in between."""
 
-LOOKUP_VALUE = "value"
-"""Column of a lookup table that holds the labels."""
 
-
-class AnsiWriter(AnsiTypeWriter):
+class AnsiWriter(AnsiLabelWriter):
     """
     Writes operations as ANSI SQL, one change per statement, without comments on objects, which the standard lacks.
 
@@ -126,7 +125,9 @@ class AnsiWriter(AnsiTypeWriter):
         | AddForeignKey
         | DropForeignKey
         | FillLookup
-        | FillColumn,
+        | FillColumn
+        | RelabelColumn
+        | MergeLabels,
     ) -> Iterator[str]:
         """:returns: Statements for namespaces, extensions, names of types, foreign keys and labels."""
         match operation:
@@ -144,10 +145,20 @@ class AnsiWriter(AnsiTypeWriter):
                 yield self.add_constraint(name, key)
             case DropForeignKey(table=name, constraint=key):
                 yield f"ALTER TABLE {self.qualified(name)} DROP CONSTRAINT {self.quote(key.name)}"
+            case FillLookup() | FillColumn() | RelabelColumn() | MergeLabels():
+                yield from self.row_statements(operation)
+
+    def row_statements(self, operation: FillLookup | FillColumn | RelabelColumn | MergeLabels) -> Iterator[str]:
+        """:returns: Statements that change rows."""
+        match operation:
             case FillLookup(table=table, labels=labels):
                 yield self.insert_labels(table, labels)
             case FillColumn():
                 yield self.fill_column(operation)
+            case RelabelColumn():
+                yield from self.relabel(operation)
+            case MergeLabels():
+                yield from self.merge_labels(operation)
 
     def create_extension(self, name: QualifiedId) -> str:
         """

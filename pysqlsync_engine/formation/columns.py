@@ -59,6 +59,8 @@ def form_column(field: FieldSpec, value: Value, site: Site, *, is_key: bool) -> 
         renamed_from=tuple(LocalId(tag.name) for tag in find_tags(spec, RenamedFrom)),
         backfill=None if backfill is None else backfill.expression,
         markers=find_tags(spec, ColumnMarker),
+        enumeration=value.enumeration,
+        label_map=value.label_map,
     )
 
 

@@ -68,7 +68,7 @@ def form_enum(cls: type[enum.Enum], name: QualifiedId, capabilities: Capabilitie
         labels,
         class_description(cls),
         renamed_from=former_names(declaration, name),
-        label_map=_label_map(cls, declaration, labels),
+        label_map=enum_label_map(cls),
     )
 
 
@@ -77,9 +77,12 @@ def former_names(declaration: TypeDeclaration, name: QualifiedId) -> tuple[Quali
     return tuple(QualifiedId(name.namespace, former) for former in declaration.renamed_from)
 
 
-def _label_map(
-    cls: type[enum.Enum], declaration: TypeDeclaration, labels: tuple[str, ...]
-) -> tuple[tuple[str, str], ...]:
+def enum_label_map(cls: type[enum.Enum]) -> tuple[tuple[str, str], ...]:
+    """
+    :returns: What becomes of labels that are gone, see `EnumType.label_map`.
+    :raises DefinitionError: if one is not gone, or is to become one that the class does not have.
+    """
+    declaration, labels = type_declaration(cls) or TypeDeclaration(), enum_labels(cls)
     for former, present in declaration.label_map:
         if former in labels or present not in labels:
             wrong, remedy = (former, "a label that is gone") if former in labels else (present, "a label of the class")
@@ -96,7 +99,7 @@ def form_lookup(cls: type[enum.Enum], name: QualifiedId, capabilities: Capabilit
         name,
         columns=(
             Column(LOOKUP_KEY, LOOKUP_KEY_TYPE, identity=IdentityMode.BY_DEFAULT),
-            Column(LOOKUP_VALUE, SqlCharacter()),
+            Column(LOOKUP_VALUE, SqlCharacter(), label_map=enum_label_map(cls)),
         ),
         primary_key=PrimaryKeyConstraint(object_name("pk", name, (), capabilities=capabilities), (LOOKUP_KEY,)),
         constraints=(UniqueConstraint(object_name("uq", name, key, capabilities=capabilities), key),),

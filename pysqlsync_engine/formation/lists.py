@@ -63,7 +63,7 @@ def _form_list_table(field: FieldSpec, owner: Table, site: Site) -> Table:
     element_field = FieldSpec(LIST_VALUE.name, LIST_VALUE.name, field.annotation, element)
     position = () if is_set else (Column(LIST_POSITION, POSITION_TYPE),)
     columns = (
-        *(Column(column.name, column.data_type, collation=column.collation) for column in columns_of(owner, key)),
+        *map(_key_column, columns_of(owner, key)),
         *position,
         form_column(element_field, value, inner, is_key=False),
     )
@@ -83,6 +83,17 @@ def _form_list_table(field: FieldSpec, owner: Table, site: Site) -> Table:
         description=field.description,
         relations=value.relations,
         lookups=(*(lookup for lookup in owner.lookups if lookup.column in key), *value.lookups),
+    )
+
+
+def _key_column(column: Column) -> Column:
+    """:returns: The column that refers to a column of the key of the row that has the list."""
+    return Column(
+        column.name,
+        column.data_type,
+        collation=column.collation,
+        enumeration=column.enumeration,
+        label_map=column.label_map,
     )
 
 

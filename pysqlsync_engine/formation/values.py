@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from pysqlsync_engine.errors import DefinitionError, UnsupportedError
 from pysqlsync_engine.formation.context import Site
-from pysqlsync_engine.formation.enums import LOOKUP_KEY, LOOKUP_KEY_TYPE, enum_labels
+from pysqlsync_engine.formation.enums import LOOKUP_KEY, LOOKUP_KEY_TYPE, enum_label_map, enum_labels
 from pysqlsync_engine.formation.inspection import ClassSpec, DomainSpec, TypeSpec
 from pysqlsync_engine.formation.markers import check_no_key_tags, check_tags, find_tag
 from pysqlsync_engine.formation.namespaces import Definition, table_name, type_name
@@ -40,12 +40,18 @@ from pysqlsync_engine.options import ArrayMode, EnumMode, StructMode
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What the type of a field contributes to its table."""
+    """
+    What the type of a field contributes to its table.
+
+    :param enumeration: As for a column, as is `label_map`.
+    """
 
     data_type: SqlType
     constraints: tuple[Constraint, ...] = ()
     relations: tuple[Relation, ...] = ()
     lookups: tuple[Lookup, ...] = ()
+    enumeration: QualifiedId | None = None
+    label_map: tuple[tuple[str, str], ...] = ()
 
 
 def field_value(spec: TypeSpec, site: Site) -> Value:
@@ -197,6 +203,11 @@ def _enum_value(cls: type[enum.Enum], site: Site, *, extensible: bool) -> Value:
             f"{site.place}: {cls.__name__} | str may get labels that EnumMode.{mode.name} does not have; use EnumMode.RELATION"
             f" or EnumMode.CHECK, or {cls.__name__} alone"
         )
+    value = _labels_value(cls, site, mode, extensible=extensible)
+    return replace(value, enumeration=site.type_name(cls), label_map=enum_label_map(cls))
+
+
+def _labels_value(cls: type[enum.Enum], site: Site, mode: EnumMode, *, extensible: bool) -> Value:
     name = site.type_name(cls)
     match mode:
         case EnumMode.TYPE | EnumMode.INLINE:
@@ -244,9 +255,9 @@ def _reference(referenced: ClassSpec, spec: TypeSpec, site: Site) -> Value:
     table = table_name(referenced.type, options=site.context.options)
     column = LocalId(referenced.key[0].column_name)
     if find_tag(spec, NotEnforcedTag, site.place) is None:
-        return Value(key.data_type, constraints=(_foreign_key(site, table, column),), lookups=key.lookups)
-    relation = Relation((site.column,), table, (column,))
-    return Value(key.data_type, relations=(relation,), lookups=key.lookups)
+        constraints = (_foreign_key(site, table, column),)
+        return replace(key, constraints=constraints)
+    return replace(key, relations=(Relation((site.column,), table, (column,)),))
 
 
 def _key_value(referenced: ClassSpec, site: Site, path: tuple[type, ...]) -> Value:
@@ -282,6 +293,8 @@ def _key_value(referenced: ClassSpec, site: Site, path: tuple[type, ...]) -> Val
     return Value(
         value.data_type,
         lookups=tuple(Lookup(site.column, lookup.table, extensible=lookup.extensible) for lookup in value.lookups),
+        enumeration=value.enumeration,
+        label_map=value.label_map,
     )
 
 

@@ -19,10 +19,14 @@ from pysqlsync_engine.model.data_types import (
     SqlInteger,
     SqlInterval,
     SqlJson,
+    SqlLabel,
+    SqlLabelSet,
     SqlOpaque,
     SqlTime,
     SqlTimestamp,
     SqlType,
+    SqlUuid,
+    SqlYear,
 )
 from pysqlsync_engine.options import Hazard
 
@@ -34,6 +38,11 @@ _FLOAT_INTEGER_BYTES = {4: 3, 8: 4}
 
 _MAX_SECOND_DIGITS = 6
 """Digits of fractional seconds where none are declared."""
+
+
+_YEAR_DIGITS = 4
+
+_UUID_CHARACTERS = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +92,7 @@ def convert(source: SqlType, target: SqlType) -> Conversion:
         case SqlCharacter(), SqlCharacter():
             return _character(source, target)
         case _, SqlCharacter():
-            return WIDENS if target.limit is None else NARROWS
+            return WIDENS if _prints_within(source, target) else NARROWS
         case SqlCharacter(), _:
             return PARSES
         case ((SqlInteger() | SqlFloat() | SqlDecimal()), (SqlInteger() | SqlFloat() | SqlDecimal())):
@@ -93,6 +102,27 @@ def convert(source: SqlType, target: SqlType) -> Conversion:
             return NARROWS if target.binary else WIDENS
         case _:
             return _other(source, target)
+
+
+def _prints_within(source: SqlType, target: SqlCharacter) -> bool:
+    """:returns: True if all values of a type, printed, fit into text."""
+    if target.limit is None:
+        return True
+    if target.fixed:
+        return False
+    match source:
+        case SqlInteger(width=width, signed=signed):
+            return _INTEGER_DIGITS[width] + (1 if signed else 0) <= target.limit
+        case SqlLabel(labels=labels):
+            return max(map(len, labels), default=0) <= target.limit
+        case SqlLabelSet(labels=labels):
+            return len(",".join(labels)) <= target.limit
+        case SqlYear():
+            return target.limit >= _YEAR_DIGITS
+        case SqlUuid():
+            return target.limit >= _UUID_CHARACTERS
+        case _:
+            return False
 
 
 def _character(source: SqlCharacter, target: SqlCharacter) -> Conversion:

@@ -32,9 +32,16 @@ from pysqlsync_engine.migration.operations import (
     Operation,
     RenameIndex,
 )
+from pysqlsync_engine.migration.relabelling import (
+    LabelSources,
+    find_relabelling,
+    label_sources,
+    lookup_changes,
+    lookup_operations,
+)
 from pysqlsync_engine.migration.renaming import Renaming, find_renames, with_renamed_labels
 from pysqlsync_engine.migration.unsettled import Unsettled, find_unsettled
-from pysqlsync_engine.model.id_types import QualifiedId
+from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 from pysqlsync_engine.model.object_types import Catalog, Constraint, ForeignKeyConstraint, Table
 
 
@@ -71,15 +78,18 @@ def compare(
     :param capabilities: Of the server; `None` for one that knows how to change what is in use.
     """
     present = {namespace.name for namespace in source.namespaces}
-    missing = sorted({namespace.name for namespace in target.namespaces} - present)
+    prerequisites = tuple(_prerequisites(source, target))
+    homes = {LocalId(each.prerequisite.namespace) for each in prerequisites if each.source is None}
+    missing = sorted({*homes, *(namespace.name for namespace in target.namespaces)} - present)
     renaming = find_renames(source, target, keep)
     before = renaming.catalog
     enums = tuple(diff_enums(before, target))
     alterations = [enum for enum in enums if isinstance(enum, AlterEnum)]
     before = with_renamed_labels(before, alterations)
-    pairs = tuple(_pairs(before, renaming, target))
+    pairs = tuple(_pairs(before, renaming, target, label_sources(source, before, target)))
+    tables = [(pair.source, pair.target) for pair in pairs]
     unsettled = find_unsettled(
-        [(pair.source, pair.target) for pair in pairs],
+        tables,
         target.tables(),
         alterations,
         replaced_domains(before, target),
@@ -89,7 +99,7 @@ def compare(
     operations = (
         *(CreateNamespace(name) for name in missing if name.name and creates),
         *_extensions(source, target),
-        *_prerequisites(source, target),
+        *prerequisites,
         *renaming.operations,
         *enums,
         *diff_domains(before, target),
@@ -97,6 +107,7 @@ def compare(
         *_created(before, target, capabilities),
         *_dropped(renaming, target),
         *(operation for pair in pairs for operation in _altered(pair, unsettled, capabilities)),
+        *lookup_operations(tables),
     )
     return Difference(operations, (*renaming.warnings, *_stale_labels(before, target)))
 
@@ -123,11 +134,12 @@ def _stale_labels(source: Catalog, target: Catalog) -> Iterator[str]:
         )
 
 
-def _pairs(source: Catalog, renaming: Renaming, target: Catalog) -> Iterator[TablePair]:
+def _pairs(source: Catalog, renaming: Renaming, target: Catalog, labels: LabelSources) -> Iterator[TablePair]:
     before = tables_of(source)
     for table in target.tables():
         if table.name in before:
-            yield TablePair(renaming.originals[table.name], before[table.name], table)
+            former = before[table.name]
+            yield TablePair(renaming.originals[table.name], former, table, find_relabelling(former, table, labels))
 
 
 def _created(source: Catalog, target: Catalog, capabilities: Capabilities | None) -> Iterator[Operation]:
@@ -182,6 +194,8 @@ def _altered(pair: TablePair, unsettled: Unsettled, capabilities: Capabilities |
         yield AlterTable(difference.remaining, difference.filled, difference.changes)
     for column, expression in difference.fills:
         yield FillColumn(difference.filled, column, expression)
+    for late in pair.relabelling.late.values():
+        yield late.operation(difference.filled)
     if difference.settling:
         yield AlterTable(difference.filled, target, difference.settling, settling=True)
     yield from (RenameIndex(target.name, before, after) for before, after in difference.renamed_indexes())
@@ -201,7 +215,11 @@ def _keys(constraints: Iterable[Constraint]) -> Iterator[ForeignKeyConstraint]:
 
 def _missing_labels(source: Table | None, target: Table) -> Iterator[FillLookup]:
     """Labels that a lookup table lacks; those it has besides are left, as rows of other tables may refer to them."""
-    present = frozenset(source.labels or ()) if source is not None else frozenset[str]()
+    present = set(source.labels or ()) if source is not None else set[str]()
+    renamed = (
+        [pair for _, pairs, _ in lookup_changes([(source, target)]) for pair in pairs] if source is not None else []
+    )
+    present |= {label for _, label in renamed}
     missing = tuple(label for label in target.labels or () if label not in present)
     if missing:
         yield FillLookup(target, missing)

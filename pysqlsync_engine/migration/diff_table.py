@@ -22,11 +22,13 @@ from pysqlsync_engine.migration.operations import (
     AlterTable,
     DropColumn,
     DropConstraint,
+    RelabelColumn,
     RenameConstraint,
     SetDescription,
     SetOptions,
     TableChange,
 )
+from pysqlsync_engine.migration.relabelling import TableRelabelling
 from pysqlsync_engine.migration.unsettled import ColumnId, Unsettled, replaced_columns
 from pysqlsync_engine.model.data_types import SqlNamed
 from pysqlsync_engine.model.id_types import LocalId
@@ -51,11 +53,13 @@ class TablePair:
     :param original: As it is.
     :param source: As it is, but with the new names of all that is renamed.
     :param target: As it is to be.
+    :param relabelling: What is to be done with rows because of labels.
     """
 
     original: Table
     source: Table
     target: Table
+    relabelling: TableRelabelling = TableRelabelling()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,7 @@ def diff_table(pair: TablePair, unsettled: Unsettled, capabilities: Capabilities
     indexes = match(source.indexes, target.indexes)
     later = frozenset(_filled_later(remaining, target, replaced, capabilities))
     filled = _before_filling(remaining, target, later)
+    filled = replace(filled, columns=tuple(_by_then(column, pair.relabelling) for column in filled.columns))
     return TableDifference(
         early,
         remaining,
@@ -120,6 +125,12 @@ def diff_table(pair: TablePair, unsettled: Unsettled, capabilities: Capabilities
             [p for p in indexes.same if _index_is_unsettled(pair, p[0], unsettled, replaced, capabilities)]
         ),
     )
+
+
+def _by_then(column: Column, relabelling: TableRelabelling) -> Column:
+    """:returns: The column, with labels where it is to hold keys."""
+    late = relabelling.late.get(column.name)
+    return column if late is None else late.text
 
 
 def _validations(
@@ -146,6 +157,8 @@ def _early_changes(pair: TablePair, unsettled: Unsettled, capabilities: Capabili
     """What has to make way for types that are created anew, and for names that others take."""
     source, name = pair.source, pair.source.name
     moving = _pinned(pair, capabilities) | {column for table, column in unsettled.labels if table == name}
+    relabelled = pair.relabelling.early
+    moving |= relabelled.keys()
     for constraint in _other_constraints(source):
         mentioned = {x for text in constraint_expressions(constraint) for x in names_in(text)}
         if (name, constraint.name) in unsettled.names or mentioned & moving:
@@ -157,6 +170,8 @@ def _early_changes(pair: TablePair, unsettled: Unsettled, capabilities: Capabili
             domain = _replaced_domain(column, unsettled)
             if domain is not None:
                 yield AlterColumn(column, replace(column, data_type=domain.data_type))
+            elif column.name in relabelled and relabelled[column.name].text != column:
+                yield AlterColumn(column, relabelled[column.name].text)
 
 
 def _pinned(pair: TablePair, capabilities: Capabilities | None) -> frozenset[LocalId]:
@@ -292,14 +307,16 @@ def _index_is_unsettled(
     )
 
 
-def detachment(pair: TablePair, difference: TableDifference) -> tuple[AlterTable, ...]:
-    """:returns: The operation that makes the early changes, in terms of the names that are still in use; none if there are none."""
-    if not difference.early:
-        return ()
+def detachment(pair: TablePair, difference: TableDifference) -> Iterator[AlterTable | RelabelColumn]:
+    """:returns: What makes the early changes, in terms of the names that are still in use, and gives rows other labels then."""
     former = {after.name: before for before, after in zip(pair.original.columns, pair.source.columns, strict=True)}
     known = {constraint.name: constraint for constraint in _other_constraints(pair.original)}
     changes = tuple(_translated(change, former, known) for change in difference.early)
-    return (AlterTable(pair.original, _without(pair.original, changes), changes, detaching=True),)
+    detached = _without(pair.original, changes)
+    if changes:
+        yield AlterTable(pair.original, detached, changes, detaching=True)
+    for name, relabelling in pair.relabelling.early.items():
+        yield relabelling.operation(detached, detached.column(former[name].name.name))
 
 
 def _translated(
@@ -312,6 +329,13 @@ def _translated(
             return DropColumn(columns[column.name])
         case AlterColumn(source=before, target=after):
             former = columns[before.name]
-            return AlterColumn(former, replace(former, data_type=after.data_type))
+            return AlterColumn(
+                former,
+                replace(
+                    after,
+                    name=former.name,
+                    default=former.default if before.default == after.default else after.default,
+                ),
+            )
         case _:
             return change

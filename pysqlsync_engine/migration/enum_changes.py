@@ -1,11 +1,62 @@
-"""The change of an enumeration type, as an immutable value; an operation of its own."""
+"""Changes of enumerations, and of columns that hold their labels, as immutable values; operations of their own."""
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, replace
 
 from pysqlsync_engine.model.id_types import QualifiedId
-from pysqlsync_engine.model.object_types import Column, EnumType
+from pysqlsync_engine.model.object_types import Column, EnumType, Table
+
+
+class Relabelling(enum.Enum):
+    """What becomes of the values of a column."""
+
+    LABELS = "labels"
+    """A label becomes another one."""
+
+    TO_LABELS = "to labels"
+    """A key of a lookup table, printed, becomes the label of that key, and that maybe another one."""
+
+    TO_KEYS = "to keys"
+    """A label becomes maybe another one, and that the printed key that it has in a lookup table; any other value stops it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RelabelColumn:
+    """
+    Give the rows of a table other labels, or keys for labels, in a column of text.
+
+    :param table: As it is by then.
+    :param kind: What becomes of the values.
+    :param labels: Labels that are gone, and those that take their place.
+    :param lookup: Lookup table with the keys of the labels; `None` for `Relabelling.LABELS`.
+    :param extensible: True if the lookup table gets labels that rows have and it has not.
+    :param detaching: True if it comes before all that is made or altered.
+    """
+
+    table: Table
+    column: Column
+    kind: Relabelling
+    labels: tuple[tuple[str, str], ...] = ()
+    lookup: QualifiedId | None = None
+    extensible: bool = False
+    detaching: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MergeLabels:
+    """
+    Let rows refer to other labels of a lookup table, and drop the labels that they referred to from it.
+
+    :param table: The lookup table.
+    :param labels: Labels to drop, and those that take their place.
+    :param uses: Tables, as they are by then, with the columns that refer to the lookup table.
+    """
+
+    table: Table
+    labels: tuple[tuple[str, str], ...]
+    uses: tuple[tuple[Table, Column], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,10 @@ from pysqlsync_engine.migration.operations import (
     DropStruct,
     DropTable,
     FillColumn,
+    MergeLabels,
     Operation,
+    RelabelColumn,
+    Relabelling,
     SetOptions,
     TableChange,
     touches,
@@ -94,14 +97,20 @@ def hazards_of(operation: Operation) -> frozenset[Hazard]:
             return frozenset({Hazard.MAY_FAIL_ON_DATA, Hazard.BLOCKS_WRITES} if stricter else ())
         case AlterTable():
             return frozenset(_table_hazards(operation))
-        case FillColumn():
-            return frozenset({Hazard.REWRITES_TABLE})
+        case FillColumn() | RelabelColumn() | MergeLabels():
+            return frozenset(_row_hazards(operation))
         case AlterEnum():
             return frozenset(_enum_hazards(operation))
         case AlterStruct():
             return frozenset(_struct_hazards(operation))
         case _:
             return frozenset()
+
+
+def _row_hazards(operation: FillColumn | RelabelColumn | MergeLabels) -> Iterator[Hazard]:
+    yield Hazard.REWRITES_TABLE
+    if isinstance(operation, RelabelColumn) and operation.kind is Relabelling.TO_KEYS:
+        yield Hazard.MAY_FAIL_ON_DATA
 
 
 def _table_hazards(operation: AlterTable) -> Iterator[Hazard]:

@@ -33,7 +33,9 @@ from pysqlsync_engine.migration.operations import (
     DropTable,
     FillColumn,
     FillLookup,
+    MergeLabels,
     Operation,
+    RelabelColumn,
     RenameColumn,
     RenameConstraint,
     RenameIndex,
@@ -55,7 +57,9 @@ def inverse(operation: Operation) -> Operation | None:
             return _inverse_rename(operation)
         case CreatePrerequisite(prerequisite=present, source=Prerequisite() as former):
             return CreatePrerequisite(former, present)
-        case DropTable() | FillLookup() | FillColumn() | CreateExtension() | CreatePrerequisite():
+        case DropTable() | FillLookup() | FillColumn() | RelabelColumn() | MergeLabels():
+            return None
+        case CreateExtension() | CreatePrerequisite():
             return None
         case CreateTable() | AddForeignKey() | DropForeignKey() | CreateIndex() | DropIndex():
             return _inverse_of_part(operation)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from pysqlsync_engine.migration.enum_changes import AlterEnum, EnumUse
+from pysqlsync_engine.migration.enum_changes import AlterEnum, EnumUse, MergeLabels, RelabelColumn, Relabelling
 from pysqlsync_engine.migration.table_changes import (
     AddColumn,
     AddConstraint,
@@ -59,7 +59,10 @@ __all__ = [
     "EnumUse",
     "FillColumn",
     "FillLookup",
+    "MergeLabels",
     "Operation",
+    "RelabelColumn",
+    "Relabelling",
     "RenameColumn",
     "RenameConstraint",
     "RenameIndex",
@@ -301,6 +304,8 @@ Operation: TypeAlias = (
     | RenameIndex
     | FillLookup
     | FillColumn
+    | RelabelColumn
+    | MergeLabels
 )
 """One step from the current to the desired state."""
 
@@ -332,7 +337,9 @@ def _subject(
     | CreateTable
     | DropTable
     | FillLookup
-    | FillColumn,
+    | FillColumn
+    | RelabelColumn
+    | MergeLabels,
 ) -> EnumType | StructType | DomainType | Table:
     """:returns: What is created, dropped or filled."""
     match operation:
@@ -342,5 +349,5 @@ def _subject(
             return subject
         case CreateDomain(domain=subject) | DropDomain(domain=subject):
             return subject
-        case CreateTable() | DropTable() | FillLookup() | FillColumn():
+        case CreateTable() | DropTable() | FillLookup() | FillColumn() | RelabelColumn() | MergeLabels():
             return operation.table

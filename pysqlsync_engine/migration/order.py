@@ -31,7 +31,9 @@ from pysqlsync_engine.migration.operations import (
     DropTable,
     FillColumn,
     FillLookup,
+    MergeLabels,
     Operation,
+    RelabelColumn,
     RenameColumn,
     RenameIndex,
     RenameTable,
@@ -43,7 +45,7 @@ from pysqlsync_engine.model.id_types import QualifiedId
 from pysqlsync_engine.model.object_types import DomainType, EnumType, StructType, Table
 
 _STAGES: tuple[tuple[type[Operation], ...], ...] = (
-    (DropForeignKey, DropTable, DropIndex, AlterTable),
+    (DropForeignKey, DropTable, DropIndex, AlterTable, RelabelColumn),
     (CreateNamespace, CreateExtension, RenameType, RenameTable, AlterTable, RenameIndex),
     (
         CreateEnum,
@@ -54,13 +56,14 @@ _STAGES: tuple[tuple[type[Operation], ...], ...] = (
         CreateStruct,
         AlterStruct,
         CreateTable,
+        RelabelColumn,
         FillLookup,
         AlterTable,
         DropStruct,
         DropDomain,
         DropEnum,
     ),
-    (FillColumn,),
+    (FillColumn, RelabelColumn, MergeLabels),
     (AlterTable,),
     (CreateIndex, AddForeignKey, DropNamespace),
 )
@@ -100,6 +103,9 @@ def _stage(operation: Operation) -> int:
         if operation.settling:
             return _SETTLING
         return 1 if all(isinstance(change, RenameColumn) for change in operation.changes) else 2
+    if isinstance(operation, RelabelColumn) and not operation.detaching:
+        # labels of a lookup table change before others are added to it
+        return _SETTLING - 1 if operation.table.labels is None else 2
     return next(number for number, ranks in enumerate(_STAGES) if type(operation) in ranks)
 
 
@@ -178,6 +184,8 @@ def _signals(operation: Operation) -> Iterator[Event]:
             yield from (("not referred to", key.referenced_table) for key in table.foreign_keys)
         case FillLookup(table=table):
             yield "filled", table.name
+        case RelabelColumn(lookup=QualifiedId() as lookup):
+            yield "spelled", lookup
         case RenameTable(source=name):
             yield "free", name
         case RenameType(source=subject):
@@ -209,7 +217,8 @@ def _awaits_besides(operation: Operation) -> Iterator[Event]:
                 yield "filled", table
         case DropTable(table=table):
             yield "not referred to", table.name
-        case FillLookup(table=Table(name=name)) | CreateIndex(table=name):
+            yield "spelled", table.name
+        case FillLookup(table=Table(name=name)) | RelabelColumn(table=Table(name=name)) | CreateIndex(table=name):
             yield "made", name
         case RenameTable(target=name) | RenameType(target=name):
             yield "free", name

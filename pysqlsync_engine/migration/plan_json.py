@@ -29,7 +29,13 @@ _SET = "$set"
 _LEFT_OUT = frozenset({"markers"})
 """Fields that mean nothing once a catalog is lowered."""
 
-_ENUMS: tuple[type[enum.Enum], ...] = (Hazard, ReferentialAction, Deferrability, IdentityMode)
+_ENUMS: tuple[type[enum.Enum], ...] = (
+    Hazard,
+    ReferentialAction,
+    Deferrability,
+    IdentityMode,
+    operations.Relabelling,
+)
 
 
 def write_plan(plan: Plan) -> str:

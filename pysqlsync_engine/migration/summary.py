@@ -32,7 +32,10 @@ from pysqlsync_engine.migration.operations import (
     DropTable,
     FillColumn,
     FillLookup,
+    MergeLabels,
     Operation,
+    RelabelColumn,
+    Relabelling,
     RenameColumn,
     RenameConstraint,
     RenameIndex,
@@ -75,10 +78,29 @@ def _summary(operation: Operation, writer: DefinitionWriter) -> str:
             return f"add labels to {table.name.display}: {', '.join(labels)}"
         case FillColumn(table=table, column=column, expression=expression):
             return f"fill column {table.name.display}.{column.name.name} where it is NULL: {expression}"
+        case RelabelColumn():
+            return _relabelling(operation)
+        case MergeLabels(table=table, labels=labels):
+            return f"replace labels of {table.name.display}: {_replacements(labels)}"
         case AlterEnum() | AlterStruct() | AlterDomain() | AlterTable():
             return _alteration(operation, writer)
         case _:
             return f"{_verb(operation)} {_object(operation)}"
+
+
+def _relabelling(operation: RelabelColumn) -> str:
+    place = f"{operation.table.name.display}.{operation.column.name.name}"
+    replaced = f": {_replacements(operation.labels)}" if operation.labels else ""
+    if operation.kind is Relabelling.LABELS or operation.lookup is None:
+        return f"replace labels in column {place}{replaced}"
+    name = operation.lookup.display
+    if operation.kind is Relabelling.TO_LABELS:
+        return f"convert column {place} from keys of {name} to labels{replaced}"
+    return f"convert column {place} from labels to keys of {name}{replaced}"
+
+
+def _replacements(labels: tuple[tuple[str, str], ...]) -> str:
+    return ", ".join(f"{former} by {label}" for former, label in labels)
 
 
 def _object(
@@ -100,7 +122,7 @@ def _object(
         case CreateNamespace(name=name) | DropNamespace(name=name):
             return f"namespace {name.name}"
         case CreatePrerequisite(prerequisite=each, source=former):
-            return f"{'create' if former is None else 'replace'} {each.display}"
+            return each.display if former is None else f"{each.display} in place of the one that is there"
         case CreateExtension(name=name):
             return f"extension {name.name}"
         case CreateEnum(enum=enum) | DropEnum(enum=enum):
@@ -221,3 +243,5 @@ def _column_changes(source: Column, target: Column, writer: DefinitionWriter) ->
         yield "drop identity" if target.identity is None else f"identity {target.identity.value.lower()}"
     if source.description != target.description:
         yield "set comment"
+    if source.vendor_markers != target.vendor_markers:
+        yield "set options"

@@ -134,6 +134,8 @@ class ColumnLowering:
             renamed_from=column.renamed_from,
             backfill=column.backfill,
             markers=column.markers,
+            enumeration=column.enumeration,
+            label_map=column.label_map,
             on_update=None if on_update is None else self._now(on_update.expression, data_type),
             visible=not any(isinstance(marker, MySQLInvisible) for marker in column.markers),
         )

@@ -156,7 +156,8 @@ def _hook(annotation: Any, sent: SqlType) -> Hook:
     hook = choose_hook(annotation, sent, choose_simple=_simple)
     if hook is None:
         raise TypeError(f"cannot send values for a column of type {sent}")
-    return _escaped(hook) if is_class(declared.type, enum.Enum) and not isinstance(sent, SqlInteger) else hook
+    has_labels = is_class(declared.type, enum.Enum) or declared.extends is not None
+    return _escaped(hook) if has_labels and not isinstance(sent, SqlInteger) else hook
 
 
 def _simple(data_type: SqlType) -> Hook:

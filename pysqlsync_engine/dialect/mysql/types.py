@@ -11,7 +11,7 @@ from pysqlsync_engine.dialect.mysql.column_types import is_basic, parse_type
 from pysqlsync_engine.dialect.mysql.columns import ColumnLowering, check_comment
 from pysqlsync_engine.dialect.mysql.constraints import ConstraintLowering, implicit_indexes, unique_name, usual_method
 from pysqlsync_engine.dialect.mysql.keys import check_counting_column, check_key_columns
-from pysqlsync_engine.dialect.mysql.objects import MySQLTable
+from pysqlsync_engine.dialect.mysql.objects import MySQLColumn, MySQLTable
 from pysqlsync_engine.errors import UnsupportedError
 from pysqlsync_engine.model.constraint_types import Index
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
@@ -97,7 +97,7 @@ class _Lowering:
             )
         options = next((marker for marker in table.markers if isinstance(marker, MySQLOptions)), MySQLOptions())
         lowered = [self.columns.lower(column, table, name, options) for column in table.columns]
-        columns = tuple(column for column, _ in lowered)
+        columns = tuple(_with_enumeration(column) for column, _ in lowered)
         checks = [check for _, added in lowered for check in added]
         constraints = ConstraintLowering(table.name, name, columns, self.features)
         keys, indexes = constraints.keys_and_indexes(table, usual_method(options.engine))
@@ -148,6 +148,10 @@ def _primary_key(key: PrimaryKeyConstraint | None, table: QualifiedId) -> Primar
 
 def _relation(relation: Relation) -> Relation:
     return replace(relation, referenced_table=physical_name(relation.referenced_table))
+
+
+def _with_enumeration(column: MySQLColumn) -> MySQLColumn:
+    return column if column.enumeration is None else replace(column, enumeration=physical_name(column.enumeration))
 
 
 def _lookup(lookup: Lookup) -> Lookup:

@@ -31,7 +31,9 @@ from pysqlsync_engine.migration.operations import (
     DropTable,
     FillColumn,
     FillLookup,
+    MergeLabels,
     Operation,
+    RelabelColumn,
     RenameColumn,
     RenameConstraint,
     RenameIndex,
@@ -207,7 +209,7 @@ class MySQLWriter(AnsiWriter):
                 yield from self.alter(name, [f"ADD {self.constraint(key)}"])
             case DropForeignKey(table=name, constraint=key):
                 yield from self.alter(name, [f"DROP FOREIGN KEY {self.quote(key.name)}"])
-            case FillLookup() | FillColumn():
+            case FillLookup() | FillColumn() | RelabelColumn() | MergeLabels():
                 yield from super().other_statements(operation)
             case CreateNamespace() | DropNamespace():
                 return
@@ -215,6 +217,15 @@ class MySQLWriter(AnsiWriter):
                 raise UnsupportedError(
                     f"{summarize(operation)}: the server has no such object; leave it out of the classes"
                 )
+
+    def cast_key(self, expression: str) -> str:
+        """:returns: An expression for the key that a text is."""
+        return f"CAST({expression} AS SIGNED)"
+
+    def kept_values(self, table: Table) -> str:
+        """:returns: Assignments that keep columns from getting the time of the update."""
+        touched = [c for c in table.columns if isinstance(c, MySQLColumn) and c.on_update is not None]
+        return "".join(f", {self.quote(column.name)} = {self.quote(column.name)}" for column in touched)
 
     def placeholder(self, number: int) -> str:
         """:returns: What stands for a value that is sent beside the statement."""
@@ -269,6 +280,7 @@ class MySQLWriter(AnsiWriter):
         for change in others:
             if isinstance(change, SetOptions):
                 yield from self.alter(name, self.default_collation(change))
+        yield from self.alter(name, (f"MODIFY COLUMN {self.column(column)}" for column in interim_columns(others)))
         clauses = [clause for change in others for clause in self.changes(operation, change)]
         clauses += self.recollated(operation)
         yield from self.alter(name, clauses)
@@ -280,7 +292,6 @@ class MySQLWriter(AnsiWriter):
         In MariaDB a check that has the name of a column may be a part of that column: it goes and comes with its definition.
         """
         match change:
-        yield from self.alter(name, (f"MODIFY COLUMN {self.column(column)}" for column in interim_columns(others)))
             case DropConstraint(constraint=CheckConstraint(name=name)) if self._is_column(name, operation.source):
                 yield from self.detach_check(operation, name)
             case RenameConstraint(source=CheckConstraint(name=name)) if self._is_column(name, operation.source):

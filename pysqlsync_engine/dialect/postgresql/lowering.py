@@ -205,6 +205,7 @@ class _Lowering:
             generated=self.generated(column.generated, place),
             collation=self.collation(column.collation, data_type),
             sequence=None if column.sequence is None else self.name(column.sequence),
+            enumeration=None if column.enumeration is None else self.name(column.enumeration),
         )
 
     def generated(self, generated: Generated | None, place: str) -> Generated | None:
