@@ -21,6 +21,7 @@ from pysqlsync_engine.model.data_types import (
     SqlJson,
     SqlLabel,
     SqlLabelSet,
+    SqlNamed,
     SqlOpaque,
     SqlTime,
     SqlTimestamp,
@@ -52,11 +53,13 @@ class Conversion:
 
     :param explicit: True if the server does not convert by itself, and must be told how.
     :param through_text: True if values have no other way than to be printed and parsed.
+    :param document: True if values are taken apart into, or put together from a JSON document.
     """
 
     hazards: frozenset[Hazard]
     explicit: bool = False
     through_text: bool = False
+    document: bool = False
 
 
 SAFE = Conversion(frozenset())
@@ -81,6 +84,16 @@ REPARSES = Conversion(NARROWS.hazards, explicit=True, through_text=True)
 """There is no cast between the types."""
 
 
+BECOMES_DOCUMENT = Conversion(WIDENS.hazards, explicit=True, document=True)
+"""A list or an object is written as JSON."""
+
+LISTS_DOCUMENT = Conversion(PARSES.hazards, explicit=True, document=True)
+"""A JSON document is read, or the statement fails."""
+
+READS_DOCUMENT = Conversion(NARROWS.hazards, explicit=True, document=True)
+"""The same, and what a composite type has no member for is left out."""
+
+
 def convert(source: SqlType, target: SqlType) -> Conversion:
     """:returns: What becomes of values of one type in a column that gets another."""
     if source == target:
@@ -89,6 +102,8 @@ def convert(source: SqlType, target: SqlType) -> Conversion:
         case SqlArray(element=before), SqlArray(element=after):
             conversion = convert(before, after)
             return replace(conversion, hazards=conversion.hazards | {Hazard.REWRITES_TABLE})
+        case (SqlArray() | SqlNamed(), SqlJson()) | (SqlJson(), SqlArray() | SqlNamed()):
+            return _document(target)
         case SqlCharacter(), SqlCharacter():
             return _character(source, target)
         case _, SqlCharacter():
@@ -102,6 +117,14 @@ def convert(source: SqlType, target: SqlType) -> Conversion:
             return NARROWS if target.binary else WIDENS
         case _:
             return _other(source, target)
+
+
+def _document(target: SqlType) -> Conversion:
+    if isinstance(target, SqlJson):
+        return BECOMES_DOCUMENT
+    while isinstance(target, SqlArray):
+        target = target.element
+    return READS_DOCUMENT if isinstance(target, SqlNamed | SqlOpaque | SqlJson) else LISTS_DOCUMENT
 
 
 def _prints_within(source: SqlType, target: SqlCharacter) -> bool:

@@ -15,6 +15,7 @@ from pysqlsync_engine.capabilities import Capabilities
 from pysqlsync_engine.migration.catalogs import enums_of, tables_of
 from pysqlsync_engine.migration.diff_table import TablePair, detachment, diff_table
 from pysqlsync_engine.migration.diff_types import diff_domains, diff_enums, diff_structs, replaced_domains
+from pysqlsync_engine.migration.documents import check_documents
 from pysqlsync_engine.migration.operations import (
     AddForeignKey,
     AlterEnum,
@@ -88,6 +89,7 @@ def compare(
     before = with_renamed_labels(before, alterations)
     pairs = tuple(_pairs(before, renaming, target, label_sources(source, before, target)))
     tables = [(pair.source, pair.target) for pair in pairs]
+    check_documents(tables, before, target)
     unsettled = find_unsettled(
         tables,
         target.tables(),

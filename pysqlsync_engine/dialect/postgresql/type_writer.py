@@ -8,10 +8,13 @@ from dataclasses import replace
 
 from pysqlsync_engine.dialect.postgresql.spelling import PostgreSQLSpelling
 from pysqlsync_engine.errors import UnsupportedError
-from pysqlsync_engine.migration.operations import AlterEnum, EnumUse
-from pysqlsync_engine.model.data_types import SqlArray
+from pysqlsync_engine.migration.conversion import convert
+from pysqlsync_engine.migration.operations import AlterColumn, AlterEnum, EnumUse
+from pysqlsync_engine.model.data_types import SqlArray, SqlJson
 from pysqlsync_engine.model.id_types import QualifiedId
-from pysqlsync_engine.model.object_types import CheckConstraint, DomainType, EnumType, StructMember, StructType
+from pysqlsync_engine.model.object_types import CheckConstraint, Column, DomainType, EnumType, StructMember, StructType
+
+_ENVELOPE_MEMBER = "value"
 
 
 class PostgreSQLTypeWriter(PostgreSQLSpelling):
@@ -128,6 +131,50 @@ class PostgreSQLTypeWriter(PostgreSQLSpelling):
         yield from super().domain_actions(source, replace(target, constraints=proven))
         yield from (f"VALIDATE CONSTRAINT {self.quote(check.name)}" for check in validated)
 
+    def retype(self, source: Column, target: Column) -> str:
+        """
+        :returns: The clause of `ALTER COLUMN` that changes the type.
+
+        A cast is written only where the server needs one: with a cast, text that is too long would be cut silently.
+        """
+        clause = super().retype(source, target)
+        if target.collation is not None:
+            clause += f" COLLATE {target.collation}"
+        conversion = convert(source.data_type, target.data_type)
+        if not conversion.explicit:
+            return clause
+        text = "text[]" if isinstance(source.data_type, SqlArray) and isinstance(target.data_type, SqlArray) else "text"
+        if conversion.document:
+            return f"{clause} USING {self._document_value(target)}"
+        printed = f"::{text}" if conversion.through_text else ""
+        return f"{clause} USING {self.quote(target.name)}{printed}::{self.data_type(target.data_type)}"
+
+    def _document_value(self, target: Column) -> str:
+        """An expression for a value as JSON, or for what a JSON document holds."""
+        name = self.quote(target.name)
+        if isinstance(target.data_type, SqlJson):
+            return f"pg_catalog.to_jsonb({name})::{self.data_type(target.data_type)}"
+        # only a composite type can be filled from JSON as a whole
+        envelope = f"pg_catalog.jsonb_build_object({self.literal(_ENVELOPE_MEMBER)}, {name}::jsonb)"
+        record = f"pg_catalog.jsonb_populate_record(NULL::{self._envelope(target)}, {envelope})"
+        return f"({record}).{self.quote(_ENVELOPE_MEMBER)}"
+
+    def _envelope(self, column: Column) -> str:
+        """Name of a composite type, of this session only, with a value of the column as its member."""
+        digest = hashlib.sha256(column.name.name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        return f"pg_temp.{self.quote(f'envelope_{digest}')}"
+
+    def create_envelopes(self, changes: Iterable[AlterColumn]) -> Iterator[str]:
+        """:returns: Statements that create what columns need to be read from JSON documents, for the time being."""
+        for change in changes:
+            if _is_read_from_document(change):
+                member = f"{self.quote(_ENVELOPE_MEMBER)} {self.data_type(change.target.data_type)}"
+                yield f"CREATE TYPE {self._envelope(change.target)} AS ({member})"
+
+    def drop_envelopes(self, changes: Iterable[AlterColumn]) -> Iterator[str]:
+        """:returns: Statements that drop it again."""
+        yield from (f"DROP TYPE {self._envelope(each.target)}" for each in changes if _is_read_from_document(each))
+
     def rename_type(self, source: EnumType | StructType | DomainType, target: QualifiedId) -> Iterator[str]:
         """:returns: Statements that give a type another name."""
         kind = "DOMAIN" if isinstance(source, DomainType) else "TYPE"
@@ -162,3 +209,8 @@ class PostgreSQLTypeWriter(PostgreSQLSpelling):
 def _is_validated(source: CheckConstraint | None, target: CheckConstraint) -> bool:
     """:returns: True if nothing else differs than that all values meet the condition."""
     return source is not None and not source.validated and source == replace(target, validated=False)
+
+
+def _is_read_from_document(change: AlterColumn) -> bool:
+    source, target = change.source.data_type, change.target.data_type
+    return not isinstance(target, SqlJson) and convert(source, target).document

@@ -18,7 +18,6 @@ from pysqlsync_engine.dialect.postgresql.objects import PostgreSQLTable
 from pysqlsync_engine.dialect.postgresql.type_writer import PostgreSQLTypeWriter
 from pysqlsync_engine.errors import UnsupportedError
 from pysqlsync_engine.formation.names import constraint_name
-from pysqlsync_engine.migration.conversion import convert
 from pysqlsync_engine.migration.operations import (
     AddColumn,
     AddConstraint,
@@ -33,7 +32,7 @@ from pysqlsync_engine.migration.operations import (
     SetDescription,
     TableChange,
 )
-from pysqlsync_engine.model.data_types import SqlArray, SqlInteger
+from pysqlsync_engine.model.data_types import SqlInteger
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 from pysqlsync_engine.model.object_types import (
     CheckConstraint,
@@ -220,7 +219,10 @@ class PostgreSQLWriter(PostgreSQLTypeWriter):
             if is_counted(column) and column.sequence is None:
                 yield self._for_sequence(name, column, "DROP SEQUENCE %s")
         yield from self._create_sequences(new)
+        documents = [change for change in operation.changes if isinstance(change, AlterColumn)]
+        yield from self.create_envelopes(documents)
         yield from self._later_statements(name, alteration)
+        yield from self.drop_envelopes(documents)
         yield from self._own_sequences(name, new)
         for column in counted:
             yield self._advance_sequence(name, column)
@@ -327,22 +329,6 @@ class PostgreSQLWriter(PostgreSQLTypeWriter):
         is_own = is_counted(change.source) and is_counted(change.target) and change.target.sequence is None
         retyped = change.source.data_type != change.target.data_type
         return is_own and retyped and isinstance(change.target.data_type, SqlInteger)
-
-    def retype(self, source: Column, target: Column) -> str:
-        """
-        :returns: The clause of `ALTER COLUMN` that changes the type.
-
-        A cast is written only where the server needs one: with a cast, text that is too long would be cut silently.
-        """
-        clause = super().retype(source, target)
-        if target.collation is not None:
-            clause += f" COLLATE {target.collation}"
-        conversion = convert(source.data_type, target.data_type)
-        if not conversion.explicit:
-            return clause
-        text = "text[]" if isinstance(source.data_type, SqlArray) and isinstance(target.data_type, SqlArray) else "text"
-        printed = f"::{text}" if conversion.through_text else ""
-        return f"{clause} USING {self.quote(target.name)}{printed}::{self.data_type(target.data_type)}"
 
     def insert_labels(self, table: Table, labels: tuple[str, ...]) -> str:
         """:returns: A statement that adds those labels that another session has not added meanwhile."""
