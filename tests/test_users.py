@@ -112,40 +112,32 @@ BAD_ROWS = {
 
 
 @modes
-@pytest.mark.parametrize("kind", BAD_ROWS)
-async def test_a_bad_row_is_named_and_nothing_of_its_stream_stays(
-    database: Server, mode: EnumMode | None, kind: str
-) -> None:
+async def test_a_bad_row_is_named_and_nothing_of_its_stream_stays(database: Server, mode: EnumMode | None) -> None:
     options = GeneratorOptions(enum_mode=mode, namespaces={HERE: "canvas"})
-    bad, message = BAD_ROWS[kind]
     async with get_dialect(database.dialect).create_connection(database.parameters, options) as connection:
         await connection.create_objects([UserTable])
         await connection.insert_data(UserTable, map(user, range(3)))
         query = f"SELECT * FROM {table_in_sql(connection)} ORDER BY id"
         before = await connection.session.fetch(query)
-        with pytest.raises(RowError, match=rf"^canvas(\.|__)UserTable\.{message}$") as caught:
-            await upsert(connection, row(key=0), row(key=2), bad, row(key=0, uuid=uuid4()))
-        assert caught.value.row == 3
-        assert await connection.session.fetch(query) == before
+        for bad, message in BAD_ROWS.values():
+            with pytest.raises(RowError, match=rf"^canvas(\.|__)UserTable\.{message}$") as caught:
+                await upsert(connection, row(key=0), row(key=2), bad, row(key=0, uuid=uuid4()))
+            assert caught.value.row == 3
+            assert await connection.session.fetch(query) == before
 
 
 @modes
-@pytest.mark.parametrize("kind", ["uuid", "surrogate", "label", "integer"])
-async def test_values_are_left_out_of_messages_on_request(database: Server, mode: EnumMode | None, kind: str) -> None:
+async def test_values_are_left_out_of_messages_on_request(database: Server, mode: EnumMode | None) -> None:
     options = GeneratorOptions(enum_mode=mode, namespaces={HERE: "canvas"}, redact_values=True)
-    bad = {
-        "uuid": row(uuid="hush"),
-        "surrogate": row(name="hush\ud800"),
-        "label": row(state="hush"),
-        "integer": row(key=2**70),
-    }[kind]
+    bad_rows = [row(uuid="hush"), row(name="hush\ud800"), row(state="hush"), row(key=2**70)]
     async with get_dialect(database.dialect).create_connection(database.parameters, options) as connection:
         await connection.create_objects([UserTable])
         await connection.insert_data(UserTable, map(user, range(3)))
-        with pytest.raises(RowError, match="row 1") as caught:
-            await upsert(connection, bad)
-        error: BaseException | None = caught.value
-        while error is not None:
-            assert "hush" not in str(error)
-            assert str(2**70) not in str(error)
-            error = error.__cause__
+        for bad in bad_rows:
+            with pytest.raises(RowError, match="row 1") as caught:
+                await upsert(connection, bad)
+            error: BaseException | None = caught.value
+            while error is not None:
+                assert "hush" not in str(error)
+                assert str(2**70) not in str(error)
+                error = error.__cause__
