@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import pytest
 
+from pysqlsync_engine.dialect.api import Dialect
+from pysqlsync_engine.dialect.mysql.expressions import standard_literal
 from pysqlsync_engine.dialect.postgresql import DIALECT
 from pysqlsync_engine.discovery.assemble import assemble
+from pysqlsync_engine.errors import EngineError
+from pysqlsync_engine.factory import get_dialect
+from pysqlsync_engine.formation.names import check_names
 from pysqlsync_engine.migration.apply import apply
 from pysqlsync_engine.migration.diff import diff
 from pysqlsync_engine.migration.order import order
-from pysqlsync_engine.migration.plan import fingerprint, make_plan
+from pysqlsync_engine.migration.plan import Plan, fingerprint, make_plan
 from pysqlsync_engine.model.data_types import SqlArray, SqlCharacter, SqlInteger, SqlNamed
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 from pysqlsync_engine.model.literals import quote_literal
 from pysqlsync_engine.model.object_types import (
     Catalog,
+    CheckConstraint,
     Column,
     EnumType,
     ForeignKeyConstraint,
     IdentityMode,
+    Index,
+    IndexPart,
     Namespace,
     PrimaryKeyConstraint,
     StructMember,
@@ -29,6 +38,7 @@ from pysqlsync_engine.model.object_types import (
     UniqueConstraint,
 )
 from pysqlsync_engine.session import Session
+from tests.conftest import Servers
 from tests.servers import Server
 
 HOSTILE = [
@@ -148,3 +158,135 @@ async def test_labels_of_a_lookup_table_are_stored_as_they_are(postgresql: Serve
             await apply(make_plan(operations, writer, dialect=DIALECT.name, fingerprint=""), session)
         rows = await session.fetch("SELECT id, value FROM lookup ORDER BY id")
         assert [row[1] for row in rows] == HOSTILE
+
+
+ANYWHERE = [*HOSTILE, "nul \0", "`; DROP TABLE canary; -- `", "ends in `", "%s %(x)s %%", "\u00a0", "ß\u0130", "'"]
+"""Texts for every product; servers differ in which of them they can have as a name."""
+
+MODES = {
+    "postgresql": ("standard_conforming_strings = on", "standard_conforming_strings = off"),
+    "mysql": ("sql_mode = 'NO_BACKSLASH_ESCAPES,ANSI_QUOTES'", "sql_mode = 'ALLOW_INVALID_DATES'"),
+}
+"""What sessions of others are told, in ways that change what a string is."""
+
+ROLES: tuple[str, ...] = ("table", "column", "label", "comment", "default", "check", "index", "unique")
+
+
+def described(text: str, number: int, roles: Iterable[str]) -> Catalog:
+    """:returns: A catalog of one table, where the text stands for as much as these roles say; all else has plain names."""
+    named = {role: text if role in roles else f"{role}_{number}" for role in ROLES}
+    key, column, label = LocalId("id"), LocalId(named["column"]), LocalId("label")
+    comment = text if "comment" in roles else None
+    enum = EnumType(QualifiedId("odd", f"e{number}"), (named["label"], "plain"), comment)
+    table = Table(
+        QualifiedId("odd", named["table"]),
+        (
+            Column(key, SqlInteger(4), description=comment),
+            Column(column, SqlCharacter(40), default=standard_literal(named["default"]), description=comment),
+            Column(label, SqlNamed(enum.name), default=standard_literal(named["label"])),
+        ),
+        PrimaryKeyConstraint(LocalId(f"pk{number}"), (key,)),
+        (
+            CheckConstraint(LocalId(f"c{named['check']}"), f"id <> {number}"),
+            UniqueConstraint(LocalId(f"u{named['unique']}"), (column, key)),
+        ),
+        comment,
+        indexes=(Index(LocalId(f"i{named['index']}"), (IndexPart(column), IndexPart(label))),),
+    )
+    return Catalog((Namespace(LocalId("odd"), (enum,), (), (table,)),))
+
+
+def renewed(catalog: Catalog, number: int) -> Catalog:
+    """:returns: The catalog after changes that mention all names and texts again."""
+    ((enum,), (table,)) = catalog.namespaces[0].enums, catalog.namespaces[0].tables
+    key, column, label = table.columns
+    columns = (
+        key,
+        replace(column, data_type=SqlCharacter(60), default=None, nullable=True, description=None),
+        label,
+        Column(LocalId("added"), SqlCharacter(40), default=column.default, description=column.description),
+    )
+    (index,) = table.indexes
+    altered = replace(
+        table, columns=columns, constraints=table.constraints[:1], indexes=(replace(index, name=LocalId(f"x{number}")),)
+    )
+    grown = replace(enum, labels=(*enum.labels, "one more"))
+    return Catalog((Namespace(LocalId("odd"), (grown,), (), (altered,)),))
+
+
+def together(catalogs: Iterable[Catalog]) -> Catalog:
+    """:returns: All objects of the catalogs, each of which has one namespace."""
+    namespaces = [catalog.namespaces[0] for catalog in catalogs]
+    enums = sorted((enum for n in namespaces for enum in n.enums), key=lambda enum: enum.name)
+    tables = sorted((table for n in namespaces for table in n.tables), key=lambda table: table.name)
+    return Catalog((Namespace(LocalId("odd"), tuple(enums), (), tuple(tables)),))
+
+
+@pytest.fixture(params=(0, 1), ids=("first mode", "other mode"))
+def odd_mode(request: pytest.FixtureRequest, database: Server, servers: Servers) -> Iterator[Server]:
+    """A database whose sessions begin with settings that change what a string is."""
+    setting = MODES[database.dialect][int(request.param)]
+    server, name = servers.get(database.name), database.parameters.database
+    if database.dialect == "postgresql":
+        server.execute(f"ALTER DATABASE {name} SET {setting}")
+        yield database
+        return
+    if not database.parameters.host.startswith("/"):
+        pytest.skip("the server is not ours alone, and the setting would be one of all its sessions")
+    usual = server.execute("SELECT @@global.sql_mode")
+    server.execute(f"SET GLOBAL {setting}")
+    try:
+        yield database
+    finally:
+        server.execute(f"SET GLOBAL sql_mode = '{usual}'")
+
+
+async def test_text_is_stored_as_it_is_or_refused_before_anything_changes(odd_mode: Server) -> None:
+    engine = get_dialect(odd_mode.dialect)
+    async with engine.dialect.connect(odd_mode.parameters) as session:
+        await session.execute("CREATE TABLE canary (id int)")
+        refused: dict[str, set[str]] = {}
+        chosen: list[tuple[int, Catalog]] = []
+        for number, text in enumerate(ANYWHERE):
+            roles = [role for role in ROLES if can_have(session, engine.dialect, described(text, number, (role,)))]
+            refused[text] = set(ROLES) - set(roles)
+            chosen.append((number, described(text, number, roles)))
+        created = together(catalog for _, catalog in chosen)
+        altered = together(renewed(catalog, number) for number, catalog in chosen)
+        for target in (created, altered, created, Catalog((Namespace(LocalId("odd")),))):
+            await bring_about(session, engine.dialect, target)
+        assert await session.fetch("SELECT count(*) FROM canary") == [(0,)]
+    assert {text for text, roles in refused.items() if "default" in roles} <= {"nul \0", "📦 emoji"}
+    assert set().union(*(refused[text] for text in HOSTILE[:12])) == set(), "ASCII can stand anywhere"
+
+
+def can_have(session: Session, dialect: Dialect, catalog: Catalog) -> bool:
+    """:returns: False if a plan for the catalog is refused."""
+    try:
+        plan_for(session, dialect, lowered(session, dialect, catalog), Catalog())
+    except (EngineError, ValueError):
+        return False
+    return True
+
+
+def lowered(session: Session, dialect: Dialect, catalog: Catalog) -> Catalog:
+    result = dialect.lower(catalog, session.capabilities)
+    check_names(result, session.capabilities)
+    return result
+
+
+def plan_for(session: Session, dialect: Dialect, desired: Catalog, source: Catalog) -> Plan:
+    operations = order(diff(source, desired, capabilities=session.capabilities))
+    writer = dialect.writer(session.capabilities)
+    return make_plan(operations, writer, dialect=dialect.name, fingerprint=fingerprint(source), target=desired)
+
+
+async def bring_about(session: Session, dialect: Dialect, target: Catalog) -> None:
+    async def plan() -> Plan:
+        current = assemble(await dialect.reader(session.capabilities).fetch(session, ["odd"]))
+        desired = await dialect.canonicalize(session, current, lowered(session, dialect, target))
+        return plan_for(session, dialect, desired, current)
+
+    await apply(await plan(), session, stepwise=True)
+    again = await plan()
+    assert again.is_empty, str(again)

@@ -6,6 +6,7 @@ import pytest
 
 from pysqlsync_engine.dialect.mysql.capabilities import features_of
 from pysqlsync_engine.dialect.mysql.pool import connect
+from pysqlsync_engine.dialect.mysql.scratch import canonicalize
 from pysqlsync_engine.dialect.mysql.types import lower
 from pysqlsync_engine.errors import UnsupportedError
 from pysqlsync_engine.model.data_types import SqlInteger
@@ -41,3 +42,35 @@ async def test_types_without_a_way_to_each_other_are_converted_by_way_of_text(my
             current = await state(session, source)
             await execute(session, script(session, current, wanted))
             assert script(session, await discover(session), wanted) == []
+
+
+CASES = {
+    "an index takes the name of a key that goes": (
+        "CREATE TABLE t (id int PRIMARY KEY, a int, UNIQUE y (a), KEY x (a DESC))",
+        "CREATE TABLE t (id int PRIMARY KEY, a int, KEY y (a DESC))",
+    ),
+    "indexes change names": (
+        "CREATE TABLE t (id int PRIMARY KEY, a int, b int, KEY x (a), KEY y (b))",
+        "CREATE TABLE t (id int PRIMARY KEY, a int, b int, KEY y (a), KEY x (b))",
+    ),
+    "hidden columns are renewed": (
+        "CREATE TABLE t (id int PRIMARY KEY, a datetime DEFAULT now() ON UPDATE now())",
+        "CREATE TABLE t (id int PRIMARY KEY, a datetime DEFAULT now() ON UPDATE now() INVISIBLE)",
+    ),
+    "lines end in a default": (
+        "CREATE TABLE t (id int PRIMARY KEY, a varchar(9) DEFAULT 'x\u2028\x85', CHECK (id > 1))",
+        "CREATE TABLE t (id int PRIMARY KEY, a varchar(9) DEFAULT 'x\u2028\x85y', CHECK (id > 2))",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_tables_become_what_is_wanted_and_are_read_as_what_they_are(mysql: Server, name: str) -> None:
+    async with connect(mysql.parameters) as session:
+        for source, target in (CASES[name], CASES[name][::-1]):
+            wanted = await state(session, [target])
+            current = await state(session, [source])
+            printed = await canonicalize(session, current, wanted)
+            assert printed == wanted, "what the server has printed is printed so again"
+            await execute(session, script(session, current, printed))
+            assert await discover(session) == wanted

@@ -13,6 +13,7 @@ from pysqlsync_engine.migration.apply import apply
 from pysqlsync_engine.migration.diff import diff
 from pysqlsync_engine.migration.order import order
 from pysqlsync_engine.migration.plan import fingerprint, make_plan
+from pysqlsync_engine.migration.summary import summarize
 from pysqlsync_engine.model.object_types import Catalog
 from pysqlsync_engine.session import Session
 from tests.mysql_strategies import NAMESPACES, mysql_catalogs
@@ -60,7 +61,7 @@ async def lead(session: Session, target: Catalog) -> None:
     reached = await discover(session)
     again = await DIALECT.canonicalize(session, reached, desired)
     remaining = diff(reached, again, capabilities=session.capabilities)
-    assert remaining == (), f"{plan}\n{remaining}"
+    assert remaining == (), "\n".join(map(summarize, remaining)) + f"\n\n{plan}"
 
 
 async def discover(session: Session) -> Catalog:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
@@ -95,6 +96,11 @@ def rename_pairs(pairs: Iterable[tuple[PartT, PartT]]) -> Iterator[tuple[PartT, 
 def borrowed_name(name: str) -> str:
     """:returns: A name that nobody chooses, and that is short enough for every server."""
     return "renamed_" + hashlib.sha256(name.encode()).hexdigest()[:16]
+
+
+def is_borrowed(name: LocalId) -> bool:
+    """:returns: True for a name that `borrowed_name` makes."""
+    return re.fullmatch("renamed_[0-9a-f]{16}", name.name) is not None
 
 
 def _by_name(part: Constraint | Index) -> LocalId:

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from pysqlsync_engine.errors import UnsupportedError
+from pysqlsync_engine.migration.matching import is_borrowed
 from pysqlsync_engine.migration.operations import (
     AddForeignKey,
     AlterDomain,
@@ -41,7 +42,7 @@ from pysqlsync_engine.migration.operations import (
 )
 from pysqlsync_engine.migration.summary import summarize
 from pysqlsync_engine.model.definition import types_of
-from pysqlsync_engine.model.id_types import QualifiedId
+from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 from pysqlsync_engine.model.object_types import DomainType, EnumType, StructType, Table
 
 _STAGES: tuple[tuple[type[Operation], ...], ...] = (
@@ -75,7 +76,7 @@ depends on the other.
 
 _SETTLING = next(number for number, ranks in enumerate(_STAGES) if ranks == (AlterTable,))
 
-Event = tuple[str, QualifiedId | str | None]
+Event = tuple[str, QualifiedId | str | tuple[QualifiedId, LocalId] | None]
 """What has happened to an object or a namespace: `("made", ...)`."""
 
 Subject = EnumType | StructType | DomainType | Table
@@ -186,12 +187,21 @@ def _signals(operation: Operation) -> Iterator[Event]:
             yield "filled", table.name
         case RelabelColumn(lookup=QualifiedId() as lookup):
             yield "spelled", lookup
+        case RenameTable() | RenameType() | RenameIndex():
+            yield from _signals_of_rename(operation)
+        case _:
+            return
+
+
+def _signals_of_rename(operation: RenameTable | RenameType | RenameIndex) -> Iterator[Event]:
+    match operation:
         case RenameTable(source=name):
             yield "free", name
         case RenameType(source=subject):
             yield "free", subject.name
-        case _:
-            return
+        case RenameIndex(table=table, source=source, target=target):
+            yield "index free", (table, source.name)
+            yield "index name borrowed", (table, target.name)
 
 
 def _awaits(operation: Operation) -> Iterator[Event]:
@@ -220,10 +230,23 @@ def _awaits_besides(operation: Operation) -> Iterator[Event]:
             yield "spelled", table.name
         case FillLookup(table=Table(name=name)) | RelabelColumn(table=Table(name=name)) | CreateIndex(table=name):
             yield "made", name
-        case RenameTable(target=name) | RenameType(target=name):
-            yield "free", name
+        case RenameTable() | RenameType() | RenameIndex():
+            yield from _awaits_of_rename(operation)
         case DropNamespace(name=namespace):
             yield "emptied", namespace.name
+        case _:
+            return
+
+
+def _awaits_of_rename(operation: RenameTable | RenameType | RenameIndex) -> Iterator[Event]:
+    match operation:
+        case RenameTable(target=name) | RenameType(target=name):
+            yield "free", name
+        case RenameIndex(table=table, source=source, target=target) if source.name != target.name:
+            if is_borrowed(source.name):
+                yield "index name borrowed", (table, source.name)
+            if not is_borrowed(target.name):
+                yield "index free", (table, target.name)
         case _:
             return
 

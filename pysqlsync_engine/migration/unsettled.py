@@ -139,18 +139,19 @@ def _keys(table: Table) -> tuple[Constraint, ...]:
 def _names_in_the_way(
     pairs: Iterable[tuple[Table, Table]], target_tables: Iterable[Table], capabilities: Capabilities | None
 ) -> Iterator[ColumnId]:
-    """Constraints that go while another object of the namespace gets their name."""
-    if capabilities is not None and capabilities.index_names_per_table:
-        return
-    owners: dict[tuple[str | None, LocalId], set[QualifiedId | None]] = {}
+    """Constraints that go while another object, of the namespace or of the table, gets their name."""
+    per_table = capabilities is not None and capabilities.index_names_per_table
+    owners: dict[tuple[object, LocalId], set[QualifiedId | None]] = {}
     for table in target_tables:
-        space = table.name.namespace
-        owners.setdefault((space, LocalId(table.name.name)), set()).add(None)
+        space = table.name if per_table else table.name.namespace
+        if not per_table:
+            owners.setdefault((space, LocalId(table.name.name)), set()).add(None)
         for key in _keys(table):
             owners.setdefault((space, key.name), set()).add(table.name)
         for index in table.indexes:
             owners.setdefault((space, index.name), set()).add(None)
     for old, new in pairs:
+        space = new.name if per_table else new.name.namespace
         for constraint in match(_keys(old), _keys(new)).dropped:
-            if owners.get((new.name.namespace, constraint.name), set()) - {new.name}:
+            if owners.get((space, constraint.name), set()) - {new.name}:
                 yield new.name, constraint.name

@@ -33,7 +33,7 @@ class Definition:
     """
 
     def __init__(self, text: str, features: Features) -> None:
-        self._lines = [line.removesuffix(",") for line in text.splitlines()]
+        self._lines = [line.removesuffix(",") for line in text.split("\n")]
         self._features = features
 
     def column(self, column: MySQLColumn) -> MySQLColumn:

@@ -36,7 +36,7 @@ from pysqlsync_engine.model.object_types import (
 from pysqlsync_engine.session import Row
 
 _OPTION = re.compile(r"""[^\s=]+(?:=(?:"(?:[^"\\]|""|\\.)*"|'(?:[^'\\]|''|\\.)*'|\S+))?""")
-_ON_UPDATE = re.compile(r"on update (\S+)", re.IGNORECASE)
+_ON_UPDATE = re.compile(r"on update ([^\s,]+)", re.IGNORECASE)
 _JSON_COLLATION = "utf8mb4_bin"
 _PARSER = re.compile(r"^\s*FULLTEXT KEY `((?:[^`]|``)*)` .*WITH PARSER `((?:[^`]|``)*)`", re.MULTILINE)
 
