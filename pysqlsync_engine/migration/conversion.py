@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 
 from pysqlsync_engine.model.data_types import (
     SqlArray,
+    SqlBinary,
+    SqlBit,
     SqlBoolean,
     SqlCharacter,
     SqlDate,
@@ -22,6 +24,7 @@ from pysqlsync_engine.model.data_types import (
     SqlLabel,
     SqlLabelSet,
     SqlNamed,
+    SqlNetworkAddress,
     SqlOpaque,
     SqlTime,
     SqlTimestamp,
@@ -30,9 +33,6 @@ from pysqlsync_engine.model.data_types import (
     SqlYear,
 )
 from pysqlsync_engine.options import Hazard
-
-_INTEGER_DIGITS = {1: 3, 2: 5, 3: 7, 4: 10, 8: 19}
-"""Decimal digits of the largest integer of as many bytes."""
 
 _FLOAT_INTEGER_BYTES = {4: 3, 8: 4}
 """Widest integer of which every value is exact as a floating-point number: 24 and 53 bits of significand."""
@@ -44,6 +44,13 @@ _MAX_SECOND_DIGITS = 6
 _YEAR_DIGITS = 4
 
 _UUID_CHARACTERS = 36
+
+
+_FAMILIES = (
+    ("tinytext", "text", "mediumtext", "longtext"),
+    ("tinyblob", "blob", "mediumblob", "longblob"),
+)
+"""Types without a limit of their own that differ in how long a value may be, the shortest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +141,8 @@ def _prints_within(source: SqlType, target: SqlCharacter) -> bool:
     if target.fixed:
         return False
     match source:
-        case SqlInteger(width=width, signed=signed):
-            return _INTEGER_DIGITS[width] + (1 if signed else 0) <= target.limit
+        case SqlInteger():
+            return _digits(source) + (1 if source.signed else 0) <= target.limit
         case SqlLabel(labels=labels):
             return max(map(len, labels), default=0) <= target.limit
         case SqlLabelSet(labels=labels):
@@ -166,13 +173,18 @@ def _number(source: SqlInteger | SqlFloat | SqlDecimal, target: SqlInteger | Sql
         case SqlInteger(), SqlFloat():
             return WIDENS if source.width <= _FLOAT_INTEGER_BYTES[target.width] else ROUNDS
         case SqlInteger(), SqlDecimal():
-            return WIDENS if _whole_digits(target) >= _INTEGER_DIGITS[source.width] else NARROWS
+            return WIDENS if _whole_digits(target) >= _digits(source) else NARROWS
         case SqlFloat(), SqlFloat():
             return WIDENS if source.width <= target.width else NARROWS
         case SqlDecimal(), SqlDecimal():
             return _decimal(source, target)
         case _:
             return NARROWS
+
+
+def _digits(integer: SqlInteger) -> int:
+    """:returns: Decimal digits of the largest integer of a type."""
+    return len(str(2 ** (8 * integer.width - (1 if integer.signed else 0)) - 1))
 
 
 def _decimal(source: SqlDecimal, target: SqlDecimal) -> Conversion:
@@ -203,12 +215,70 @@ def _other(source: SqlType, target: SqlType) -> Conversion:
             return WIDENS
         case SqlTimestamp(), SqlDate() | SqlTime():
             return ROUNDS
+        case (SqlLabel(), SqlLabel()) | (SqlLabelSet(), SqlLabelSet()):
+            return _labels(source.labels, target.labels)
+        case SqlLabel(), SqlLabelSet():
+            return WIDENS if set(source.labels) <= set(target.labels) else NARROWS
+        case SqlBinary(), SqlBinary():
+            return _binary(source, target)
+        case SqlBit(), SqlBit():
+            return _bits(source, target)
+        case _:
+            return _rare(source, target)
+
+
+def _labels(before: tuple[str, ...], after: tuple[str, ...]) -> Conversion:
+    """:returns: What becomes of labels that are stored as their numbers."""
+    if after[: len(before)] == before:
+        return SAFE
+    return WIDENS if set(before) <= set(after) else NARROWS
+
+
+def _binary(source: SqlBinary, target: SqlBinary) -> Conversion:
+    grows = target.limit is None or (source.limit is not None and source.limit <= target.limit)
+    if not grows:
+        return NARROWS
+    if target.fixed:
+        # bytes that are added cannot be told from bytes that were there
+        return ROUNDS
+    return WIDENS if source.fixed else SAFE
+
+
+def _bits(source: SqlBit, target: SqlBit) -> Conversion:
+    grows = target.length is None or (source.length is not None and source.length <= target.length)
+    if not target.varying or not grows:
+        # the server neither pads nor cuts unless it is told to
+        return NARROWS
+    return SAFE if source.varying else WIDENS
+
+
+def _rare(source: SqlType, target: SqlType) -> Conversion:
+    match source, target:
+        case SqlYear(), SqlInteger(width=width):
+            return WIDENS if width > 1 else NARROWS
+        case SqlYear(), SqlDecimal():
+            return WIDENS if _whole_digits(target) >= _YEAR_DIGITS else NARROWS
+        case SqlInteger(), SqlYear():
+            return NARROWS
+        case SqlNetworkAddress(version=before), SqlNetworkAddress(version=after):
+            # a version 4 address has a form as one of version 6
+            return WIDENS if after is None or (before, after) == (4, 6) else NARROWS
+        case SqlOpaque(definition=before), SqlOpaque(definition=after):
+            return _family(before, after)
         case (SqlBoolean(), SqlInteger(width=4)) | (SqlInteger(width=4), SqlBoolean()):
             return UNKNOWN
         case (SqlOpaque(), _) | (_, SqlOpaque()):
             return UNKNOWN
         case _:
             return REPARSES
+
+
+def _family(source: str, target: str) -> Conversion:
+    """:returns: What becomes of values between types of one family; `UNKNOWN` for other types."""
+    for family in _FAMILIES:
+        if source in family and target in family:
+            return WIDENS if family.index(source) < family.index(target) else NARROWS
+    return UNKNOWN
 
 
 def _precision(source: int | None, target: int | None) -> Conversion:
