@@ -167,7 +167,7 @@ def tables(draw: st.DrawFn, name: QualifiedId, features: Features) -> Table:
         generated = Generated(draw(st.sampled_from(("n is not null", "n + 1"))), stored=draw(st.booleans()))
         body.append(Column(COMPUTED, SqlInteger(8), nullable=True, generated=generated))
     key = Column(ID, key_type, identity=IdentityMode.BY_DEFAULT if counts else None, description=draw(DESCRIPTIONS))
-    # a column that counts stays the first of a key; which one that is does not change, see `keys`
+    # only the key counts: indexes change before and after columns, so the server cannot be told to count in another column
     return Table(
         name,
         (key, number, *body),

@@ -22,7 +22,7 @@ from tests.server_types import Server
 # each example creates and alters tables of a server on which no schema change can be rolled back
 PATIENT = settings(
     deadline=None,
-    max_examples=25,
+    max_examples=12,
     phases=[Phase.generate],
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
