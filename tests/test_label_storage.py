@@ -61,11 +61,6 @@ def connect(server: Server, mode: EnumMode) -> AbstractAsyncContextManager[Conne
     return get_dialect(server.dialect).create_connection(server.parameters, GeneratorOptions(enum_mode=mode))
 
 
-async def plan_of(connection: ConnectionContext, *classes: type) -> Plan:
-    explorer = get_dialect(connection.dialect.name).create_explorer(connection)
-    return await explorer.plan(classes=classes)
-
-
 async def synchronize(connection: ConnectionContext, *classes: type) -> None:
     explorer = get_dialect(connection.dialect.name).create_explorer(connection)
     await explorer.synchronize(classes=classes, policy=EVERYTHING)
@@ -152,3 +147,17 @@ async def test_lookup_table_is_dropped_only_if_that_is_permitted(database: Serve
         await explorer.synchronize(classes=[Room], policy=SyncPolicy(keep=("*Lamp",)))
         plan = await explorer.plan(classes=[Room], policy=SyncPolicy(keep=("*Lamp",)))
         assert plan.is_empty
+
+
+@pytest.mark.parametrize("later", [EnumMode.CHECK, EnumMode.RELATION])
+async def test_move_can_be_planned_as_json_and_made_while_others_work(database: Server, later: EnumMode) -> None:
+    former = EnumMode.CHECK if later is EnumMode.RELATION else EnumMode.RELATION
+    async with connect(database, former) as connection:
+        await synchronize(connection, Room)
+        await connection.insert_data(Room, ROOMS)
+    async with connect(database, later) as connection:
+        explorer = get_dialect(connection.dialect.name).create_explorer(connection)
+        policy = SyncPolicy(allow=frozenset(Hazard), online=True)
+        plan = await explorer.plan(classes=[Room], policy=policy)
+        await explorer.apply(Plan.from_json(plan.to_json()), policy=policy)
+        assert (await explorer.plan(classes=[Room])).is_empty
