@@ -87,6 +87,10 @@ class StalePlanError(EngineError):
     """The live schema has changed since the plan was made; nothing was executed."""
 
 
+class CloneError(EngineError):
+    """A plan could not be carried out on a scratch database; the database itself was not changed."""
+
+
 class DriftError(EngineError):
     """After a plan was applied the live schema still differs from the described one."""
 

@@ -11,7 +11,7 @@ from types import ModuleType
 from pysqlsync_engine.capabilities import Capabilities
 from pysqlsync_engine.dialect.api import Dialect
 from pysqlsync_engine.discovery.assemble import assemble
-from pysqlsync_engine.errors import DriftError, PlanError, StalePlanError
+from pysqlsync_engine.errors import ApplyError, CloneError, DriftError, PlanError, StalePlanError, StatementError
 from pysqlsync_engine.formation.catalog import form_catalog
 from pysqlsync_engine.formation.inspection import declared_types, entities
 from pysqlsync_engine.formation.names import check_names
@@ -235,8 +235,31 @@ class Explorer:
         return compare(current, desired, keep=keep, capabilities=self._session.capabilities)
 
     async def _execute(self, plan: Plan, policy: SyncPolicy) -> ApplyReport:
+        plan.require(policy)
+        if policy.verify_on_clone and not plan.is_empty:
+            await self._rehearse(plan, policy)
+        return await self._carry_out(plan, policy)
+
+    async def _rehearse(self, plan: Plan, policy: SyncPolicy) -> None:
+        """Carry out a plan on a copy of the schema, without its rows."""
+        lookups = [table.name for table in plan.target.tables() if table.labels is not None]
+        whole = await self._fetch(None, lookups)
+        try:
+            async with self._dialect.scratch_database(self._session) as session:
+                clone = Explorer(session, self._dialect, self._options)
+                building = await clone._make_plan(whole, SyncPolicy())
+                await clone._transact(building, policy)
+                await clone._transact(plan, policy)
+        except (ApplyError, DriftError, StatementError) as error:
+            raise CloneError(f"plan: failed on a scratch database, nothing was changed: {error}") from error
+
+    async def _transact(self, plan: Plan, policy: SyncPolicy) -> None:
+        async with self._exclusive(policy, online=plan.online):
+            await self._carry_out(plan, policy)
+
+    async def _carry_out(self, plan: Plan, policy: SyncPolicy) -> ApplyReport:
         report = await apply(
-            plan.require(policy),
+            plan,
             self._session,
             stepwise=self._is_stepwise(online=plan.online),
             lock_attempts=policy.lock_attempts,

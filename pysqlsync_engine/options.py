@@ -102,6 +102,8 @@ class SyncPolicy:
         ("public.users.legacy_*",)}`. Kinds are `table`, `column`, `type`, `member` (of a composite type) and `namespace`.
     :param online: True to let others read and write meanwhile, as far as the server can: each step is a transaction of its own, so
         steps that are done stay if a later one fails. Re-running continues.
+    :param verify_on_clone: True to try the plan first on a scratch database with the same schema and no rows, so that nothing is
+        changed if the server refuses a step or the result differs. The user has to be permitted to create databases.
     :param lock_attempts: How often a step is tried in all if a lock is not granted in time, with longer and longer pauses.
     :param lock_timeout_s: Seconds to wait for each lock before giving up, so that other sessions do not queue up.
     """
@@ -111,6 +113,7 @@ class SyncPolicy:
     lock_timeout_s: float = 5.0
     online: bool = False
     lock_attempts: int = 5
+    verify_on_clone: bool = False
     allow_drop: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
 
     def __post_init__(self) -> None:

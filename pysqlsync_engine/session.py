@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from pysqlsync_engine.capabilities import Capabilities
 from pysqlsync_engine.model.id_types import QualifiedId
+from pysqlsync_engine.parameters import ConnectionParameters
 
 Row = tuple[Any, ...]
 """One row: a value per column, `None` for NULL."""
@@ -26,6 +27,11 @@ class Session(Protocol):
     @property
     def capabilities(self) -> Capabilities:
         """What the server can do; read once, when the connection is opened."""
+        ...
+
+    @property
+    def parameters(self) -> ConnectionParameters:
+        """Where the server is, and how to log in; with the password."""
         ...
 
     async def execute(self, statement: str, *arguments: Any) -> int:

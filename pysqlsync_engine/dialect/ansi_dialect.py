@@ -55,6 +55,7 @@ DIALECT = Dialect(
     reader=refuse,
     loader=refuse,
     canonicalize=canonicalize,
+    scratch_database=refuse,
     connect=refuse,
     open_pool=refuse,
 )

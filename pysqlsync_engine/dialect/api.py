@@ -39,6 +39,8 @@ class Dialect:
     :param loader: Loader for a server of these capabilities.
     :param canonicalize: The desired catalog (third argument) with its expressions as the server prints them; those that read
         the same in the current one (second argument) are not asked for. Changes nothing that lasts.
+    :param scratch_database: A session to a new and empty database that is like that of the given session, and is dropped on
+        leaving the context.
     :param connect: Opens one session, closed on leaving the context; raises `ConnectError`.
     :param open_pool: Opens several.
     :param script_settings: Statements that a script begins with, as its strings are written for a session that has them.
@@ -51,6 +53,7 @@ class Dialect:
     reader: Callable[[Capabilities], CatalogReader]
     loader: Callable[[Capabilities], Loader]
     canonicalize: Callable[[Session, Catalog, Catalog], Awaitable[Catalog]]
+    scratch_database: Callable[[Session], AbstractAsyncContextManager[Session]]
     connect: Callable[[ConnectionParameters], AbstractAsyncContextManager[Session]]
     open_pool: OpenPool
     script_settings: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ from pysqlsync_engine.dialect.mysql.loader import MySQLLoader
 from pysqlsync_engine.dialect.mysql.online import MySQLOnlineWriter
 from pysqlsync_engine.dialect.mysql.pool import connect, open_pool
 from pysqlsync_engine.dialect.mysql.reader import MySQLReader
-from pysqlsync_engine.dialect.mysql.scratch import canonicalize
+from pysqlsync_engine.dialect.mysql.scratch import canonicalize, scratch_database
 from pysqlsync_engine.dialect.mysql.types import lower
 from pysqlsync_engine.dialect.mysql.writer import SCRIPT_SETTINGS
 
@@ -18,6 +18,7 @@ DIALECT = Dialect(
     reader=MySQLReader,
     loader=MySQLLoader,
     canonicalize=canonicalize,
+    scratch_database=scratch_database,
     connect=connect,
     open_pool=open_pool,
     script_settings=SCRIPT_SETTINGS,

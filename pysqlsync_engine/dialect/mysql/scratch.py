@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from pysqlsync_engine.dialect.mysql.capabilities import features_of
@@ -11,6 +12,7 @@ from pysqlsync_engine.dialect.mysql.definitions import Definition
 from pysqlsync_engine.dialect.mysql.expressions import constant_value, is_wide
 from pysqlsync_engine.dialect.mysql.names import quote
 from pysqlsync_engine.dialect.mysql.objects import MySQLColumn, MySQLTable
+from pysqlsync_engine.dialect.mysql.pool import connect
 from pysqlsync_engine.dialect.mysql.writer import MySQLWriter
 from pysqlsync_engine.errors import StatementError
 from pysqlsync_engine.model.constraint_types import Index, IndexPart
@@ -18,6 +20,30 @@ from pysqlsync_engine.model.data_types import SqlDate, SqlTime, SqlTimestamp
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 from pysqlsync_engine.model.object_types import Catalog, CheckConstraint, Column, Constraint, Table
 from pysqlsync_engine.session import Session
+
+DATABASE_PREFIX = "pysqlsync_scratch_"
+"""Of databases of our own, which last no longer than a call."""
+
+
+@asynccontextmanager
+async def scratch_database(session: Session) -> AsyncGenerator[Session]:
+    """
+    Make an empty database with the collation of that of a session, and drop it on leaving, whatever happens.
+
+    :returns: A session to it.
+    :raises StatementError: if the user may not create databases.
+    """
+    name = f"{DATABASE_PREFIX}{secrets.token_hex(8)}"
+    ((characters, collation),) = await session.fetch("SELECT @@character_set_database, @@collation_database")
+    async with connect(session.parameters) as other:
+        await other.execute(
+            f"CREATE DATABASE {quote(name)} CHARACTER SET {quote(characters)} COLLATE {quote(collation)}"
+        )
+        try:
+            async with connect(replace(session.parameters, database=name)) as scratch:
+                yield scratch
+        finally:
+            await other.execute(f"DROP DATABASE IF EXISTS {quote(name)}")
 
 
 async def canonicalize(session: Session, current: Catalog, desired: Catalog) -> Catalog:

@@ -86,6 +86,10 @@ class MySQLSession:
         """Close the connection."""
         await self._connection.say_goodbye()
 
+    @property
+    def parameters(self) -> ConnectionParameters:
+        return self._parameters
+
     async def execute(self, statement: str, *arguments: Any) -> int:
         outcome, _ = await self._run(statement, arguments)
         return outcome.affected

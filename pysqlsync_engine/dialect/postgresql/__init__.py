@@ -6,7 +6,7 @@ from pysqlsync_engine.dialect.postgresql.loader import PostgreSQLLoader
 from pysqlsync_engine.dialect.postgresql.lowering import lower
 from pysqlsync_engine.dialect.postgresql.online import PostgreSQLOnlineWriter
 from pysqlsync_engine.dialect.postgresql.reader import PostgreSQLReader
-from pysqlsync_engine.dialect.postgresql.scratch import canonicalize
+from pysqlsync_engine.dialect.postgresql.scratch import canonicalize, scratch_database
 from pysqlsync_engine.dialect.postgresql.session import connect, open_pool
 
 DIALECT = Dialect(
@@ -17,6 +17,7 @@ DIALECT = Dialect(
     reader=PostgreSQLReader,
     loader=PostgreSQLLoader,
     canonicalize=canonicalize,
+    scratch_database=scratch_database,
     connect=connect,
     open_pool=open_pool,
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import secrets
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from pysqlsync_engine.dialect.postgresql.objects import PostgreSQLTable
@@ -17,6 +19,7 @@ from pysqlsync_engine.dialect.postgresql.probes import (
     settle_domain,
 )
 from pysqlsync_engine.dialect.postgresql.reader import PostgreSQLReader, rolled_back
+from pysqlsync_engine.dialect.postgresql.session import connect
 from pysqlsync_engine.dialect.postgresql.writer import PostgreSQLWriter
 from pysqlsync_engine.discovery.reader import CatalogRows
 from pysqlsync_engine.errors import StatementError
@@ -26,8 +29,37 @@ from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 from pysqlsync_engine.model.object_types import Catalog, DomainType, EnumType, Namespace, StructType, Table
 from pysqlsync_engine.session import Session
 
+DATABASE_PREFIX = "pysqlsync_scratch_"
+"""Of databases of our own, which last no longer than a call."""
+
 TABLES_PER_BATCH = 40
 """Tables that one statement creates; each of them is a file, and each of its parts a lock, until it is rolled back."""
+
+
+@asynccontextmanager
+async def scratch_database(session: Session) -> AsyncGenerator[Session]:
+    """
+    Make an empty database with the encoding of that of a session, and drop it on leaving, whatever happens.
+
+    :returns: A session to it.
+    :raises StatementError: if the user may not create databases.
+    """
+    name = LocalId(f"{DATABASE_PREFIX}{secrets.token_hex(8)}")
+    ((encoding, collation, kinds),) = await session.fetch(
+        "SELECT pg_catalog.pg_encoding_to_char(encoding), datcollate, datctype FROM pg_catalog.pg_database"
+        " WHERE datname = pg_catalog.current_database()"
+    )
+    literal = PostgreSQLWriter(session.capabilities).literal
+    async with connect(session.parameters) as other:
+        await other.execute(
+            f"CREATE DATABASE {name} TEMPLATE template0 ENCODING {literal(encoding)}"
+            f" LC_COLLATE {literal(collation)} LC_CTYPE {literal(kinds)}"
+        )
+        try:
+            async with connect(replace(session.parameters, database=name.name)) as scratch:
+                yield scratch
+        finally:
+            await other.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 async def canonicalize(session: Session, current: Catalog, desired: Catalog) -> Catalog:

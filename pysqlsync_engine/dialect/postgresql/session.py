@@ -56,8 +56,9 @@ LOCK_NOT_AVAILABLE = "55P03"
 class PostgreSQLSession:
     """One connection to a PostgreSQL server; see `Session` for what its methods promise."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, parameters: ConnectionParameters) -> None:
         self._connection = connection
+        self._parameters = parameters
         # since version 10 the second number is the driver's `micro`
         version = connection.get_server_version()
         self._capabilities = capabilities_of(ServerVersion("PostgreSQL", version.major, version.micro))
@@ -65,6 +66,10 @@ class PostgreSQLSession:
     @property
     def capabilities(self) -> Capabilities:
         return self._capabilities
+
+    @property
+    def parameters(self) -> ConnectionParameters:
+        return self._parameters
 
     async def execute(self, statement: str, *arguments: Any) -> int:
         with _translated(statement):
@@ -190,7 +195,7 @@ class PostgreSQLPool:
         with _explained(self._parameters):
             connection = await self._pool.acquire()
         try:
-            yield PostgreSQLSession(connection)
+            yield PostgreSQLSession(connection, self._parameters)
         finally:
             await self._pool.release(connection)
 
@@ -205,7 +210,7 @@ async def connect(parameters: ConnectionParameters) -> AsyncGenerator[PostgreSQL
     with _explained(parameters):
         connection: Any = await _driver.connect(**_connect_options(parameters))
     try:
-        yield PostgreSQLSession(connection)
+        yield PostgreSQLSession(connection, parameters)
     finally:
         await _close(connection)
 
