@@ -236,6 +236,14 @@ def test_apply_wants_a_confirmation_and_permission_to_destroy(shell: Shell) -> N
     assert "nothing to do" in shell.must("apply", "shop", "--yes")
 
 
+def test_apply_tries_a_plan_first_and_lets_others_work(shell: Shell) -> None:
+    shell.must("apply", "shop", "--yes", "--verify-on-clone")
+    shell.write("shop.py", SHOP.replace("    since: date | None\n", "    since: date | None\n    until: date | None\n"))
+    assert "ADD COLUMN" in shell.must("plan", "shop", "--online", code=2)
+    shell.must("apply", "shop", "--yes", "--online", "--verify-on-clone")
+    assert "nothing to do" in shell.must("plan", "shop")
+
+
 def test_diff_works_in_both_directions(shell: Shell, postgresql: Server) -> None:
     shell.must("apply", "shop", "--yes")
     database, module = "env:PYSQLSYNC_DSN", "module:shop"

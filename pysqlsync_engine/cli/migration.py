@@ -12,6 +12,7 @@ from pysqlsync_engine.cli.dsn import Target
 from pysqlsync_engine.cli.options import (
     class_options,
     database_options,
+    online_option,
     policy_options,
     read_classes,
     read_database,
@@ -49,10 +50,11 @@ def write_plan(plan: Plan, form: str, output: Path | None) -> int:
 @click.option(
     "--keep", multiple=True, metavar="PATTERN", help="Leave undeclared tables and types alone: public.legacy_*."
 )
+@online_option
 @class_options
 @database_options
 def plan_command(
-    modules: tuple[str, ...], *, form: str, output: Path | None, keep: tuple[str, ...], **arguments: Any
+    modules: tuple[str, ...], *, form: str, output: Path | None, keep: tuple[str, ...], online: bool, **arguments: Any
 ) -> int:
     """
     Show how the database becomes what the classes of modules describe; nothing is changed.
@@ -60,7 +62,7 @@ def plan_command(
     The exit code is 2 if there is something to do, and 0 if there is not.
     """
     loaded, options = read_classes(modules, arguments)
-    plan = wait(plan_modules(read_database(arguments), options, loaded, SyncPolicy(keep=keep)))
+    plan = wait(plan_modules(read_database(arguments), options, loaded, SyncPolicy(keep=keep, online=online)))
     return write_plan(plan, form, output)
 
 

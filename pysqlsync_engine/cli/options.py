@@ -18,7 +18,10 @@ from pysqlsync_engine.options import ArrayMode, EnumMode, GeneratorOptions, Haza
 Command = TypeVar("Command", bound=Callable[..., Any])
 Member = TypeVar("Member", bound=enum.Enum)
 
-DESTRUCTIVE = tuple(hazard for hazard in Hazard if hazard.is_destructive)
+PERMITTED = (*(hazard for hazard in Hazard if hazard.is_destructive), Hazard.BLOCKS_WRITES)
+"""Hazards that a policy may have to permit; that of blocking others only for `--online`."""
+
+online_option = click.option("--online", is_flag=True, help="Let others read and write meanwhile, as far as possible.")
 
 
 def _choice(members: Sequence[enum.Enum]) -> click.Choice[str]:
@@ -76,12 +79,16 @@ def policy_options(command: Command) -> Command:
                 metavar="PATTERN",
                 help="Leave undeclared tables and types alone: public.legacy_*.",
             ),
-            click.option("--allow", multiple=True, type=_choice(DESTRUCTIVE), help="Permit what destroys something."),
+            click.option("--allow", multiple=True, type=_choice(PERMITTED), help="Permit what destroys something."),
             click.option(
                 "--allow-drop",
                 multiple=True,
                 metavar="KIND=PATTERN",
                 help="Permit to drop tables, columns, ... of a name: table=public.old_*.",
+            ),
+            online_option,
+            click.option(
+                "--verify-on-clone", is_flag=True, help="Try the plan on a scratch database first; it has no rows."
             ),
             click.option(
                 "--lock-timeout", type=float, default=5.0, show_default=True, help="Seconds to wait for a lock."
@@ -131,4 +138,6 @@ def read_policy(arguments: Mapping[str, Any]) -> SyncPolicy:
         keep=tuple(arguments["keep"]),
         lock_timeout_s=arguments["lock_timeout"],
         allow_drop=allowed,
+        online=arguments["online"],
+        verify_on_clone=arguments["verify_on_clone"],
     )
