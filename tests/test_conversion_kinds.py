@@ -58,7 +58,9 @@ KINDS: list[tuple[SqlType, SqlType, Conversion]] = [
 ]
 
 
-@pytest.mark.parametrize(("source", "target", "kind"), KINDS, ids=str)
+@pytest.mark.parametrize(
+    ("source", "target", "kind"), KINDS, ids=lambda value: None if isinstance(value, Conversion) else str(value)
+)
 def test_change_of_type_is_told_for_what_it_is(source: SqlType, target: SqlType, kind: Conversion) -> None:
     assert convert(source, target) == kind
 
