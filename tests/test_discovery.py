@@ -39,6 +39,7 @@ from pysqlsync_engine.model.object_types import (
     Table,
     UniqueConstraint,
 )
+from pysqlsync_engine.parameters import ConnectionParameters
 from pysqlsync_engine.session import Row, Session
 from tests.servers import Server
 
@@ -53,6 +54,10 @@ class CountingSession:
     @property
     def capabilities(self) -> Capabilities:
         return self._session.capabilities
+
+    @property
+    def parameters(self) -> ConnectionParameters:
+        return self._session.parameters
 
     async def execute(self, statement: str, *arguments: Any) -> int:
         self.statements.append(statement)
