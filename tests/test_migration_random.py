@@ -27,10 +27,12 @@ from pysqlsync_engine.migration.operations import (
     DropStruct,
     DropTable,
     Operation,
+    touches,
 )
 from pysqlsync_engine.migration.order import order
 from pysqlsync_engine.migration.plan import Plan, fingerprint, make_plan
-from pysqlsync_engine.model.object_types import Catalog
+from pysqlsync_engine.model.definition import types_of
+from pysqlsync_engine.model.object_types import Catalog, StructType, Table
 from pysqlsync_engine.session import Session
 from tests.migration_strategies import NAMESPACES, catalogs
 from tests.servers import Server
@@ -69,6 +71,11 @@ def test_order_respects_what_operations_need(source: Catalog, target: Catalog) -
                 assert position[before] < position[after], (before, after)
 
 
+def uses(subject: Table | StructType, operation: Operation) -> bool:
+    """:returns: True if a column or member has the type that the operation creates or drops."""
+    return not touches(operation).isdisjoint(types_of(subject))
+
+
 def must_precede(before: Operation, after: Operation) -> bool:
     """:returns: True if a server refuses the second operation as long as the first one has not been done."""
     match before, after:
@@ -82,10 +89,13 @@ def must_precede(before: Operation, after: Operation) -> bool:
             return table.name in {name, key.referenced_table}
         case DropForeignKey(table=name, constraint=key), AlterTable(source=table):
             return table.name in {name, key.referenced_table}
-        case ((CreateEnum() | CreateStruct()), (CreateTable() | AlterTable())):
-            return True
-        case ((DropTable() | AlterTable() | AlterStruct()), (DropEnum() | DropStruct())):
-            return True
+        case ((CreateEnum() | CreateStruct()), (CreateTable(table=table) | AlterTable(target=table))):
+            return uses(table, before)
+        case (
+            (DropTable(table=subject) | AlterTable(source=subject) | AlterStruct(source=subject)),
+            (DropEnum() | DropStruct()),
+        ):
+            return uses(subject, after)
         case DropTable(), AlterEnum():
             return True
         case _:
