@@ -16,8 +16,9 @@ from uuid import UUID
 
 import pytest
 
-from pysqlsync_engine.data.csv import BATCH_ROWS, CellError, CsvSource
+from pysqlsync_engine.data.csv import CellError, CsvSource
 from pysqlsync_engine.data.sources import Fields, RecordSource, Window
+from pysqlsync_engine.data.windows import BATCH_ROWS
 from pysqlsync_engine.model.key_types import PrimaryKey
 from pysqlsync_engine.session import Row
 

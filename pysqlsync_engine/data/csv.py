@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager
 from dataclasses import is_dataclass
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
-from itertools import islice
 from os import PathLike
 from pathlib import Path
 from typing import Any, TextIO
@@ -18,6 +17,7 @@ from uuid import UUID
 from pysqlsync_engine.data.codec import shorten
 from pysqlsync_engine.data.fitting import is_class
 from pysqlsync_engine.data.sources import Fields, Window
+from pysqlsync_engine.data.windows import window_batches
 from pysqlsync_engine.errors import LoadError
 from pysqlsync_engine.model.annotations import key_annotations, unwrap
 from pysqlsync_engine.session import Batch, Row
@@ -27,8 +27,6 @@ Convert = Callable[[str], Any]
 
 Opener = Callable[[], AbstractContextManager[TextIO]]
 """Opens the file as text, with `newline=""` so that line breaks inside of cells stay as they are."""
-
-BATCH_ROWS = 4096
 
 
 class CellError(LoadError):
@@ -112,16 +110,7 @@ class CsvSource:
         :raises CellError: if a cell cannot be converted, or a record has not as many cells as the header.
         :raises ValueError: if a column is missing, or rows of a window are asked for without `select`.
         """
-        select = self._select
-        if window is not None and select is None:
-            raise ValueError(f"{self._name}: cannot tell which rows are in {window.key}; give CsvSource a `select`")
-        rows = self._rows()
-        try:
-            chosen = rows if window is None or select is None else (row for row in rows if select(row, window))
-            while batch := list(islice(chosen, BATCH_ROWS)):
-                yield batch
-        finally:
-            rows.close()
+        yield from window_batches(self._rows(), window, self._select, source=self, name=self._name)
 
     def _rows(self) -> Generator[Row]:
         with self._open() as lines:

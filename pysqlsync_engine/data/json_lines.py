@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from itertools import islice
 from os import PathLike
 from typing import Any
 from zlib import error as ZlibError  # noqa: N812 - it is a class
 
 from pysqlsync_engine.data.codec import shorten
-from pysqlsync_engine.data.csv import BATCH_ROWS, CellError
+from pysqlsync_engine.data.csv import CellError
 from pysqlsync_engine.data.files import Opener, text_opener
 from pysqlsync_engine.data.sources import Fields, Window
+from pysqlsync_engine.data.windows import window_batches
 from pysqlsync_engine.errors import LoadError
 from pysqlsync_engine.model.json_values import ExactFloat, FromJson, from_json
 from pysqlsync_engine.session import Batch, Row
@@ -159,18 +159,7 @@ class JsonLinesSource:
         :raises CellError: if a line is no JSON object, or a value in it cannot be converted.
         :raises ValueError: if rows of a window are asked for without `select`.
         """
-        select = self._select
-        if window is not None and select is None:
-            raise ValueError(
-                f"{self._name}: cannot tell which rows are in {window.key}; give JsonLinesSource a `select`"
-            )
-        rows = self._rows()
-        try:
-            chosen = rows if window is None or select is None else (row for row in rows if select(row, window))
-            while batch := list(islice(chosen, BATCH_ROWS)):
-                yield batch
-        finally:
-            rows.close()
+        yield from window_batches(self._rows(), window, self._select, source=self, name=self._name)
 
     def _rows(self) -> Generator[Row]:
         number = 0

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Generator, Mapping
-from itertools import islice
 from os import PathLike, fspath
 from typing import Any
 
 from pysqlsync_engine.data.codec import shorten
-from pysqlsync_engine.data.csv import BATCH_ROWS
 from pysqlsync_engine.data.sources import Fields, Window
+from pysqlsync_engine.data.windows import BATCH_ROWS, window_batches
 from pysqlsync_engine.errors import LoadError
 from pysqlsync_engine.model.annotations import unwrap
 from pysqlsync_engine.model.json_values import FromJson, from_json
@@ -63,16 +62,7 @@ class ParquetSource:
         :raises LoadError: if the file cannot be read, a column is missing, or a value cannot be converted.
         :raises ValueError: if rows of a window are asked for without `select`.
         """
-        select = self._select
-        if window is not None and select is None:
-            raise ValueError(f"{self._file}: cannot tell which rows are in {window.key}; give ParquetSource a `select`")
-        rows = self._rows()
-        try:
-            chosen = rows if window is None or select is None else (row for row in rows if select(row, window))
-            while batch := list(islice(chosen, BATCH_ROWS)):
-                yield batch
-        finally:
-            rows.close()
+        yield from window_batches(self._rows(), window, self._select, source=self, name=str(self._file))
 
     def _rows(self) -> Generator[Row]:
         arrow = load_library()

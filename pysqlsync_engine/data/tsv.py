@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from itertools import islice
 from os import PathLike
 from typing import TextIO
 from zlib import error as ZlibError  # noqa: N812 - it is a class
 
 from pysqlsync_engine.data.cells import cell_converters
 from pysqlsync_engine.data.codec import shorten
-from pysqlsync_engine.data.csv import BATCH_ROWS, CellError, Convert
+from pysqlsync_engine.data.csv import CellError, Convert
 from pysqlsync_engine.data.files import Opener, text_opener
 from pysqlsync_engine.data.sources import Fields, Window
+from pysqlsync_engine.data.windows import window_batches
 from pysqlsync_engine.session import Batch, Row
 
 NULL = "\\N"
@@ -91,16 +91,7 @@ class TsvSource:
         :raises CellError: if a cell cannot be converted, or a record has not as many cells as the header.
         :raises ValueError: if a column is missing, or rows of a window are asked for without `select`.
         """
-        select = self._select
-        if window is not None and select is None:
-            raise ValueError(f"{self._name}: cannot tell which rows are in {window.key}; give TsvSource a `select`")
-        rows = self._rows()
-        try:
-            chosen = rows if window is None or select is None else (row for row in rows if select(row, window))
-            while batch := list(islice(chosen, BATCH_ROWS)):
-                yield batch
-        finally:
-            rows.close()
+        yield from window_batches(self._rows(), window, self._select, source=self, name=self._name)
 
     def _rows(self) -> Generator[Row]:
         number = 0
