@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from strong_typing.auxiliary import Alias
 
-from pysqlsync_engine.discovery.python_declarations import Declaring, declare_check
+from pysqlsync_engine.discovery.python_declarations import Declaring, Described, declare_check
 from pysqlsync_engine.discovery.python_layout import MARGIN, docstring, is_documentable, is_parameter
 from pysqlsync_engine.discovery.python_names import choose_member_names, keeps_name
 from pysqlsync_engine.discovery.python_prerequisites import Requirements
@@ -123,8 +123,34 @@ def write_table(
         for column in table.columns
         if column.description is not None and is_parameter(field := own.fields[column.name.name], column.description)
     }
+    declaration = TableDeclaration(
+        name=None if name == own.class_name else name,
+        primary_key=declaring.key(),
+        constraints=tuple(declaring.constraints()),
+        indexes=tuple(declaring.indexes()),
+        description=None if described else table.description,
+        options=_all_markers(table.vendor_markers, table.markers),
+    )
+    required = tuple(requirements.node(table))
+    is_plain = table.primary_key is not None and declaration == TableDeclaration() and not required
+    text = table.description if described else None
+    return _data_class(
+        own.class_name,
+        docstring(text, documented, class_name=own.class_name),
+        _table_fields(own, classes, documented),
+        None if is_plain else ("__table__", instance_node(declaration, *required)),
+    )
+
+
+def _table_fields(
+    own: Described, classes: Mapping[QualifiedId, Atom], documented: Mapping[str, str]
+) -> Iterator[tuple[str, Node]]:
+    """
+    :param documented: Fields that the docstring describes.
+    :returns: Each field of the class of a table, with its annotation.
+    """
+    table = own.table
     key = frozenset(() if table.primary_key is None else table.primary_key.columns)
-    annotations: list[tuple[str, Node]] = []
     for column in table.columns:
         field = own.fields[column.name.name]
         node = annotation(
@@ -136,24 +162,7 @@ def write_table(
             node = subscript(name_of(_KEY_TYPES, "Identity"), node)
         if column.name in key:
             node = subscript(name_of(_KEY_TYPES, "PrimaryKey"), node)
-        annotations.append((field, node))
-    declaration = TableDeclaration(
-        name=None if name == own.class_name else name,
-        primary_key=declaring.key(),
-        constraints=tuple(declaring.constraints()),
-        indexes=tuple(declaring.indexes()),
-        description=None if described else table.description,
-        options=_all_markers(table.vendor_markers, table.markers),
-    )
-    required = tuple(requirements.node(table))
-    is_plain = bool(key) and declaration == TableDeclaration() and not required
-    text = table.description if described else None
-    return _data_class(
-        own.class_name,
-        docstring(text, documented, class_name=own.class_name),
-        annotations,
-        None if is_plain else ("__table__", instance_node(declaration, *required)),
-    )
+        yield field, node
 
 
 def write_domain(

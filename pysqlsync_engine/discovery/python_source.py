@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from pysqlsync_engine.discovery.python_classes import Block, write_domain, write_enum, write_struct, write_table
@@ -146,13 +146,8 @@ def _write(
     _refuse_lookup_tables(namespace)
     classes = _type_names(naming, namings)
     late = _late_type_names(naming, namings)
-    blocks = [write_enum(enum, naming.types[enum.name], local_name(enum.name, namespace)) for enum in namespace.enums]
     taken = {*RESERVED, *naming.siblings.values(), *naming.types.values()}
-    for struct in namespace.structs:
-        fields = choose_field_names((member.name.name for member in struct.members), taken)
-        blocks.append(
-            write_struct(struct, naming.types[struct.name], local_name(struct.name, namespace), fields, classes)
-        )
+    blocks = list(_type_blocks(namespace, naming, classes, taken))
     all_names = {*taken, *(table.class_name for table in naming.tables.values())}
     requirements = name_prerequisites(catalog.prerequisites, (*namespace.domains, *namespace.tables), all_names)
     for each in requirements.used:
@@ -181,6 +176,20 @@ def _write(
     shown = f"Tables of {name}." if is_documentable(name) and '"' not in name else "Tables of the database."
     imports = frozenset(each for block in blocks for each in block.imports)
     return module_text(shown, imports, (block.text for block in blocks), naming.siblings)
+
+
+def _type_blocks(
+    namespace: Namespace, naming: _Naming, classes: Mapping[QualifiedId, Atom], taken: Set[str]
+) -> Iterator[Block]:
+    """
+    :param taken: Names that no field may have.
+    :returns: The classes of enumerations and composite types.
+    """
+    for enum in namespace.enums:
+        yield write_enum(enum, naming.types[enum.name], local_name(enum.name, namespace))
+    for struct in namespace.structs:
+        fields = choose_field_names((member.name.name for member in struct.members), taken)
+        yield write_struct(struct, naming.types[struct.name], local_name(struct.name, namespace), fields, classes)
 
 
 def _refuse_lookup_tables(namespace: Namespace) -> None:

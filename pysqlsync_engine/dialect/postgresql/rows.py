@@ -120,10 +120,14 @@ def make_rows(
         unmanaged=(
             *_unmanaged_relations(relations, sequences),
             *_unmanaged_parts(columns, structs, own_constraints, indexes),
-            *(f"{_TYPE_KINDS[r.kind]} {r.qualified.display}" for r in types if r.kind in _TYPE_KINDS),
-            *(f"{kind} {namespace}.{name}" for kind, namespace, name in others if kind != EXTENSION),
+            *_unmanaged_others(types, others),
         ),
     )
+
+
+def _unmanaged_others(types: Iterable[TypeRecord], others: Iterable[Row]) -> Iterator[str]:
+    yield from (f"{_TYPE_KINDS[r.kind]} {r.qualified.display}" for r in types if r.kind in _TYPE_KINDS)
+    yield from (f"{kind} {namespace}.{name}" for kind, namespace, name in others if kind != EXTENSION)
 
 
 def _prerequisites(rows: Sequence[Row]) -> Iterator[Prerequisite]:
