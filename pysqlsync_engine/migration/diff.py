@@ -13,13 +13,12 @@ from dataclasses import dataclass, replace
 
 from pysqlsync_engine.capabilities import Capabilities
 from pysqlsync_engine.migration.catalogs import enums_of, tables_of
-from pysqlsync_engine.migration.diff_table import TablePair, detachment, diff_table
+from pysqlsync_engine.migration.diff_table import TablePair, detachment, diff_table, table_alterations
 from pysqlsync_engine.migration.diff_types import diff_domains, diff_enums, diff_structs, replaced_domains
 from pysqlsync_engine.migration.documents import check_documents
 from pysqlsync_engine.migration.operations import (
     AddForeignKey,
     AlterEnum,
-    AlterTable,
     CreateExtension,
     CreateIndex,
     CreateNamespace,
@@ -190,18 +189,15 @@ def _altered(pair: TablePair, unsettled: Unsettled, capabilities: Capabilities |
     difference = diff_table(pair, unsettled, capabilities)
     yield from (DropForeignKey(original.name, key) for key in _originals(original, difference.keys.dropped))
     former = {index.name: index for index in original.indexes}
-    yield from (DropIndex(original.name, former[index.name]) for index in difference.indexes.dropped)
+    yield from (DropIndex(original.name, former[index.name]) for index in difference.indexes.apart.dropped)
     yield from detachment(pair, difference)
-    if difference.changes:
-        yield AlterTable(difference.remaining, difference.filled, difference.changes)
+    yield from table_alterations(difference, target)
     for column, expression in difference.fills:
         yield FillColumn(difference.filled, column, expression)
     for late in pair.relabelling.late.values():
         yield late.operation(difference.filled)
-    if difference.settling:
-        yield AlterTable(difference.filled, target, difference.settling, settling=True)
     yield from (RenameIndex(target.name, before, after) for before, after in difference.renamed_indexes())
-    yield from (CreateIndex(target.name, index) for index in difference.indexes.added)
+    yield from (CreateIndex(target.name, index) for index in difference.indexes.apart.added)
     yield from (AddForeignKey(target.name, key) for key in _keys(difference.keys.added))
     yield from _missing_labels(pair.source, target)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
 from pysqlsync_engine.capabilities import Capabilities
+from pysqlsync_engine.migration.counting import IndexChanges, Stages, join_indexes, must_join
 from pysqlsync_engine.migration.matching import Matching, match, rename_pairs
 from pysqlsync_engine.migration.mentions import (
     constraint_columns,
@@ -84,12 +85,13 @@ class TableDifference:
     filled: Table
     settling: tuple[TableChange, ...]
     keys: Matching[Constraint]
-    indexes: Matching[Index]
+    indexes: IndexChanges
 
     def renamed_indexes(self) -> Iterator[tuple[Index, Index]]:
         """:returns: Indexes that get another name or comment only."""
-        yield from rename_pairs(self.indexes.same)
-        for before, after in self.indexes.same:
+        same = self.indexes.apart.same
+        yield from rename_pairs(same)
+        for before, after in same:
             if before.name == after.name and before.description != after.description:
                 yield before, after
 
@@ -103,28 +105,68 @@ def diff_table(pair: TablePair, unsettled: Unsettled, capabilities: Capabilities
     """
     source, target = pair.source, pair.target
     replaced = replaced_columns(source, target, unsettled.labels)
-    early = tuple(_early_changes(pair, unsettled, capabilities))
-    remaining = _without(source, early)
     keys: Matching[Constraint] = match(source.foreign_keys, target.foreign_keys)
     keys = keys.replacing([p for p in keys.same if _is_unsettled(target, p[0], unsettled, replaced)])
     settled = [key for key in keys.dropped if not _is_unsettled(target, key, unsettled, replaced)]
     keys, validated = _validations(keys, settled)
     indexes = match(source.indexes, target.indexes)
-    later = frozenset(_filled_later(remaining, target, replaced, capabilities))
-    filled = _before_filling(remaining, target, later)
-    filled = replace(filled, columns=tuple(_by_then(column, pair.relabelling) for column in filled.columns))
+    indexes = indexes.replacing(
+        [p for p in indexes.same if _index_is_unsettled(pair, p[0], unsettled, replaced, capabilities)]
+    )
+    early = tuple(_early_changes(pair, unsettled, capabilities))
+    later, stages = _stages(pair, early, replaced, capabilities)
+    index_changes = IndexChanges(indexes)
+    if must_join(stages, indexes, capabilities):
+        # what gets a name in the statement in which another object loses it is not in the way
+        early = tuple(_early_changes(pair, replace(unsettled, names=frozenset()), capabilities))
+        later, stages = _stages(pair, early, replaced, capabilities)
+        index_changes = join_indexes(stages, indexes)
     return TableDifference(
         early,
-        remaining,
-        (*validated, *_changes(remaining, filled, replaced, keys)),
+        stages.remaining,
+        (*validated, *_changes(stages.remaining, stages.filled, replaced, keys)),
         tuple((c, c.backfill) for c in target.columns if c.name in later and c.backfill is not None),
-        filled,
-        tuple(_changes(filled, target, frozenset(), _NO_KEYS)),
+        stages.filled,
+        tuple(_changes(stages.filled, target, frozenset(), _NO_KEYS)),
         keys,
-        indexes.replacing(
-            [p for p in indexes.same if _index_is_unsettled(pair, p[0], unsettled, replaced, capabilities)]
-        ),
+        index_changes,
     )
+
+
+def _stages(
+    pair: TablePair,
+    early: tuple[TableChange, ...],
+    replaced: frozenset[LocalId],
+    capabilities: Capabilities | None,
+) -> tuple[frozenset[LocalId], Stages]:
+    """:returns: Columns that are filled before they refuse NULL, and the table while it changes."""
+    remaining = _without(pair.source, early)
+    later = frozenset(_filled_later(remaining, pair.target, replaced, capabilities))
+    filled = _before_filling(remaining, pair.target, later)
+    filled = replace(filled, columns=tuple(_by_then(column, pair.relabelling) for column in filled.columns))
+    return later, Stages(pair.source, remaining, filled, pair.target)
+
+
+def table_alterations(difference: TableDifference, target: Table) -> Iterator[AlterTable]:
+    """:returns: Operations that alter the table once all has made way."""
+    indexes = difference.indexes
+    if difference.changes or indexes.dropped or indexes.added:
+        yield AlterTable(
+            difference.remaining,
+            difference.filled,
+            difference.changes,
+            dropped_indexes=indexes.dropped,
+            added_indexes=indexes.added,
+        )
+    if difference.settling or indexes.dropped_last or indexes.added_last:
+        yield AlterTable(
+            difference.filled,
+            target,
+            difference.settling,
+            settling=True,
+            dropped_indexes=indexes.dropped_last,
+            added_indexes=indexes.added_last,
+        )
 
 
 def _by_then(column: Column, relabelling: TableRelabelling) -> Column:

@@ -31,7 +31,7 @@ from pysqlsync_engine.migration.operations import (
     TableChange,
     touches,
 )
-from pysqlsync_engine.model.object_types import Column
+from pysqlsync_engine.model.object_types import Column, Index
 from pysqlsync_engine.options import Hazard
 
 
@@ -90,8 +90,7 @@ def hazards_of(operation: Operation) -> frozenset[Hazard]:
         case AddForeignKey():
             return frozenset({Hazard.MAY_FAIL_ON_DATA, Hazard.BLOCKS_WRITES})
         case CreateIndex(index=index):
-            blocks = {Hazard.BLOCKS_WRITES}
-            return frozenset(blocks | {Hazard.MAY_FAIL_ON_DATA} if index.unique else blocks)
+            return frozenset(_index_hazards(index))
         case AlterDomain(source=source, target=target):
             stricter = set(target.constraints) - set(source.constraints) or (source.nullable and not target.nullable)
             return frozenset({Hazard.MAY_FAIL_ON_DATA, Hazard.BLOCKS_WRITES} if stricter else ())
@@ -113,7 +112,15 @@ def _row_hazards(operation: FillColumn | RelabelColumn | MergeLabels) -> Iterato
         yield Hazard.MAY_FAIL_ON_DATA
 
 
+def _index_hazards(index: Index) -> Iterator[Hazard]:
+    yield Hazard.BLOCKS_WRITES
+    if index.unique:
+        yield Hazard.MAY_FAIL_ON_DATA
+
+
 def _table_hazards(operation: AlterTable) -> Iterator[Hazard]:
+    for index in operation.added_indexes:
+        yield from _index_hazards(index)
     kept = {column.name for column in operation.target.columns}
     for change in operation.changes:
         match change:

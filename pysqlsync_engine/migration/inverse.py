@@ -73,7 +73,13 @@ def _inverse_alteration(operation: AlterTable | AlterStruct | AlterEnum) -> Oper
     match operation:
         case AlterTable(source=source, target=target, changes=changes):
             undone = tuple(_inverse_change(change, source.description) for change in reversed(changes))
-            return AlterTable(target, source, undone)
+            return AlterTable(
+                target,
+                source,
+                undone,
+                dropped_indexes=operation.added_indexes,
+                added_indexes=operation.dropped_indexes,
+            )
         case AlterStruct(source=source, target=target):
             return AlterStruct(target, source)
         case AlterEnum(source=source, target=target):

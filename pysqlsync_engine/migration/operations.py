@@ -199,13 +199,15 @@ class DropTable:
 @dataclass(frozen=True, slots=True)
 class AlterTable:
     """
-    Change a table, but for its foreign keys, its indexes and its name.
+    Change a table, but for its foreign keys, its name, and those of its indexes that can change by themselves.
 
     One operation per table rather than one per column, as a dialect may put all changes into one statement.
 
     :param detaching: True if it only makes way for what other operations do, and so comes before them: constraints and
         computed columns that use what changes are dropped, to be added again by another operation.
     :param settling: True if it refuses what other operations had to fill in first.
+    :param dropped_indexes: Indexes that cannot be dropped by a statement of their own, as a column counts by them.
+    :param added_indexes: Indexes that cannot be created by a statement of their own, for the same reason.
     """
 
     source: Table
@@ -213,6 +215,8 @@ class AlterTable:
     changes: tuple[TableChange, ...]
     detaching: bool = False
     settling: bool = False
+    dropped_indexes: tuple[Index, ...] = ()
+    added_indexes: tuple[Index, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,8 @@ def _stage(operation: Operation) -> int:
             return 0
         if operation.settling:
             return _SETTLING
-        return 1 if all(isinstance(change, RenameColumn) for change in operation.changes) else 2
+        renames = [isinstance(change, RenameColumn) for change in operation.changes]
+        return 1 if renames and all(renames) else 2
     if isinstance(operation, RelabelColumn) and not operation.detaching:
         # labels of a lookup table change before others are added to it
         return _SETTLING - 1 if operation.table.labels is None else 2

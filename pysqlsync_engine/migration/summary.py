@@ -162,11 +162,16 @@ def _alteration(operation: AlterEnum | AlterStruct | AlterDomain | AlterTable, w
             return f"alter type {name}: {', '.join(_struct_changes(operation))}"
         case AlterDomain():
             return f"alter domain {name}: {', '.join(_domain_changes(operation))}"
-        case AlterTable(changes=(AddColumn() | DropColumn() | AlterColumn() as change,)):
+        case AlterTable(
+            changes=(AddColumn() | DropColumn() | AlterColumn() as change,), dropped_indexes=(), added_indexes=()
+        ):
             verb, _, rest = _change(change, writer).partition(" column ")
             return f"{verb} column {name}.{rest}"
         case AlterTable(changes=changes):
-            return f"alter table {name}: {', '.join(_change(change, writer) for change in changes)}"
+            parts = [f"drop index {index.name.name}" for index in operation.dropped_indexes]
+            parts += [_change(change, writer) for change in changes]
+            parts += [f"add index {index.name.name}" for index in operation.added_indexes]
+            return f"alter table {name}: {', '.join(parts)}"
 
 
 def _enum_changes(operation: AlterEnum) -> Iterator[str]:

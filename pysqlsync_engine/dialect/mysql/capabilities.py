@@ -102,6 +102,7 @@ def capabilities_of(version: ServerVersion) -> Capabilities:
         expressions_pin_names=True,
         index_names_per_table=True,
         invents_values=True,
+        counting_needs_key=True,
         indexes_with_table=True,
         identifiers_in_characters=True,
         max_label_characters=MAX_LABEL_CHARACTERS,

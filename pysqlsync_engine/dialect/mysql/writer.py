@@ -281,7 +281,9 @@ class MySQLWriter(AnsiWriter):
             if isinstance(change, SetOptions):
                 yield from self.alter(name, self.default_collation(change))
         yield from self.alter(name, (f"MODIFY COLUMN {self.column(column)}" for column in interim_columns(others)))
-        clauses = [clause for change in others for clause in self.changes(operation, change)]
+        clauses = [f"DROP INDEX {self.quote(index.name)}" for index in operation.dropped_indexes]
+        clauses += [clause for change in others for clause in self.changes(operation, change)]
+        clauses += [f"ADD {self.index(index)}" for index in operation.added_indexes]
         clauses += self.recollated(operation)
         yield from self.alter(name, clauses)
 

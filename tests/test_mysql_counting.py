@@ -1,0 +1,85 @@
+"""Columns that count, of MySQL and MariaDB: the servers want a key for them at any time."""
+
+from __future__ import annotations
+
+import pytest
+
+from pysqlsync_engine.dialect.mysql.pool import connect
+from pysqlsync_engine.model.object_types import Catalog
+from tests.server_types import Server
+from tests.test_mysql_alter import state
+from tests.test_mysql_schema import discover, execute, script
+
+COUNTED = "CREATE TABLE t (id int NOT NULL AUTO_INCREMENT, n int NOT NULL, v varchar(9), "
+PLAIN = "CREATE TABLE t (id int NOT NULL, n int NOT NULL, v varchar(9), "
+OTHER = "CREATE TABLE t (id int NOT NULL, n int NOT NULL AUTO_INCREMENT, v varchar(9), "
+CASES = {
+    "moves to another column with an index": (COUNTED + "PRIMARY KEY (id))", OTHER + "PRIMARY KEY (id), KEY kn (n))"),
+    "moves to another column with a key": (COUNTED + "PRIMARY KEY (id))", OTHER + "PRIMARY KEY (id), UNIQUE un (n))"),
+    "moves along with its index": (COUNTED + "KEY k (id))", OTHER + "KEY k (n))"),
+    "moves along with its key": (
+        COUNTED + "PRIMARY KEY (id), UNIQUE u (n))",
+        OTHER + "PRIMARY KEY (n), UNIQUE u (id))",
+    ),
+    "primary key becomes an index": (COUNTED + "PRIMARY KEY (id))", COUNTED + "PRIMARY KEY (n), KEY k (id))"),
+    "primary key becomes a longer index": (COUNTED + "PRIMARY KEY (id))", COUNTED + "PRIMARY KEY (n), KEY k (id, n))"),
+    "primary key becomes unique": (COUNTED + "PRIMARY KEY (id))", COUNTED + "PRIMARY KEY (n, id), UNIQUE k (id DESC))"),
+    "primary key is dropped": (COUNTED + "PRIMARY KEY (id))", COUNTED + "KEY k (id) COMMENT 'k')"),
+    "key becomes an index of the same name": (COUNTED + "UNIQUE k (id))", COUNTED + "KEY k (id))"),
+    "index is renamed": (COUNTED + "PRIMARY KEY (n), KEY k (id))", COUNTED + "PRIMARY KEY (n), KEY l (id))"),
+    "index is replaced": (COUNTED + "PRIMARY KEY (n), KEY k (id))", COUNTED + "PRIMARY KEY (n), KEY l (id, v))"),
+    "index is longer": (COUNTED + "PRIMARY KEY (n), KEY k (id))", COUNTED + "PRIMARY KEY (n), KEY k (id, n))"),
+    "indexes exchange names": (COUNTED + "KEY k (id), KEY l (n))", COUNTED + "KEY k (n), KEY l (id, n))"),
+    "key takes the name of the index": (
+        COUNTED + "KEY k (id), UNIQUE u (n))",
+        COUNTED + "KEY u (id, n), UNIQUE k (n))",
+    ),
+    "comes and goes with its index": (PLAIN + "PRIMARY KEY (n))", COUNTED + "PRIMARY KEY (n), KEY k (id))"),
+    "comes and goes with a longer key": (PLAIN + "PRIMARY KEY (n))", COUNTED + "PRIMARY KEY (id, n))"),
+    "column comes and goes": ("CREATE TABLE t (n int NOT NULL, v varchar(9))", COUNTED + "KEY k (id))"),
+    "column comes and goes besides a key": (
+        "CREATE TABLE t (n int NOT NULL PRIMARY KEY, v varchar(9))",
+        COUNTED + "PRIMARY KEY (n), KEY k (id, v))",
+    ),
+    "type changes with the index": (
+        COUNTED + "PRIMARY KEY (n), KEY k (id))",
+        COUNTED.replace("id int", "id bigint unsigned") + "PRIMARY KEY (n), UNIQUE l (id))",
+    ),
+    "anywhere in a key": (
+        COUNTED + "PRIMARY KEY (n, id)) ENGINE=MyISAM",
+        COUNTED + "PRIMARY KEY (n), KEY k (v, id)) ENGINE=MyISAM",
+    ),
+    "another column is computed and indexed": (
+        COUNTED + "g int AS (n + 1) STORED, PRIMARY KEY (id), KEY kg (g))",
+        COUNTED + "g int AS (n + 2) STORED, PRIMARY KEY (n), KEY kg (g), KEY k (id, g))",
+    ),
+    "new column that rows get a made-up value for": (
+        COUNTED + "PRIMARY KEY (id))",
+        COUNTED + "tenant int NOT NULL, PRIMARY KEY (tenant, id), KEY k (id))",
+    ),
+}
+ROWS = {"id": (3, 4, 9), "n": (7, 5, 9), "v": ("'x'", "'y'", "NULL"), "tenant": (1, 2, 1)}
+
+
+def columns(catalog: Catalog) -> list[str]:
+    """:returns: Columns of the only table that rows have values for, in order."""
+    (table,) = catalog.tables()
+    return [name for name in ROWS if any(column.name.name == name for column in table.columns)]
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_column_that_counts_keeps_a_key_while_keys_and_columns_change(mysql: Server, name: str) -> None:
+    async with connect(mysql.parameters) as session:
+        for source, target in (CASES[name], CASES[name][::-1]):
+            wanted = await state(session, [target])
+            current = await state(session, [source])
+            present = columns(current)
+            rows = zip(*(ROWS[column] for column in present), strict=True)
+            listed = ", ".join(f"({', '.join(map(str, row))})" for row in rows)
+            await session.execute(f"INSERT INTO t ({', '.join(present)}) VALUES {listed}")
+            kept = ", ".join(column for column in present if column in columns(wanted))
+            before = await session.fetch(f"SELECT {kept} FROM t ORDER BY n")
+            statements = script(session, current, wanted)
+            await execute(session, statements)
+            assert await session.fetch(f"SELECT {kept} FROM t ORDER BY n") == before
+            assert script(session, await discover(session), wanted) == [], statements
