@@ -134,21 +134,38 @@ async def test_what_is_discovered_can_be_dropped_and_created_anew_exactly(mysql:
         assert again == found, script(session, again, found)
 
 
+async def sent_to_discover(session: MySQLSession, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """:returns: The statements that it takes to read the database."""
+    sent: list[str] = []
+    fetch = session.fetch
+
+    async def counted(statement: str, *arguments: object) -> object:
+        sent.append(statement)
+        return await fetch(statement, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(session, "fetch", counted)
+        await discover(session)
+    return sent
+
+
 async def test_discovery_takes_seven_statements_whatever_there_is(
     mysql: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with connect(mysql.parameters) as session:
         await execute(session, [statement for statement in own_statements(session) if "FULLTEXT" not in statement])
-        sent: list[str] = []
-        fetch = session.fetch
-
-        async def counted(statement: str, *arguments: object) -> object:
-            sent.append(statement)
-            return await fetch(statement, *arguments)
-
-        monkeypatch.setattr(session, "fetch", counted)
-        await discover(session)
+        sent = await sent_to_discover(session, monkeypatch)
         assert len(sent) == 6, "and one more for the rows of lookup tables"
+
+
+async def test_discovery_asks_for_parsers_of_full_text_only_where_the_server_has_such(
+    mysql: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connect(mysql.parameters) as session:
+        await execute(session, own_statements(session))
+        found = await session.fetch("SELECT plugin_name FROM information_schema.plugins WHERE plugin_type = 'FTPARSER'")
+        asked = [text for text in await sent_to_discover(session, monkeypatch) if text.startswith("SHOW")]
+        assert asked == (["SHOW CREATE TABLE `indexes`", "SHOW CREATE TABLE `own`"] if found else [])
 
 
 @pytest.mark.parametrize("mode", [None, EnumMode.RELATION, EnumMode.CHECK])

@@ -17,7 +17,8 @@ from pysqlsync_engine.session import Row, Session
 
 _TABLES = """
 SELECT table_name, table_type, engine, table_collation, create_options, table_comment,
-    (SELECT default_collation_name FROM information_schema.schemata WHERE schema_name = DATABASE())
+    (SELECT default_collation_name FROM information_schema.schemata WHERE schema_name = DATABASE()),
+    (SELECT COUNT(*) FROM information_schema.plugins WHERE plugin_type = 'FTPARSER' AND plugin_status = 'ACTIVE')
 FROM information_schema.tables
 WHERE table_schema = DATABASE()
 """
@@ -81,8 +82,8 @@ class MySQLReader:
     What the model has no words for is kept out of the catalog, and reported as unmanaged: whole objects (`view v`), and
     what a table of the catalog has besides (`partitions t`).
 
-    Where MySQL has full-text indexes, one more statement for each of their tables tells by which parser; `information_schema`
-    does not.
+    Where the server has parsers of full text (MySQL has one), one more statement for each table with a full-text index tells
+    by which of them; `information_schema` does not.
 
     :param capabilities: Of the server.
     """
@@ -149,6 +150,7 @@ class _Read:
 async def _read(session: Session, namespaces: tuple[str, ...], features: Features) -> _Read:
     everywhere = _Scope(namespaces)
     relations = everywhere.select(await session.fetch(_TABLES))
+    has_parsers = any(row[7] for row in relations)
     tables = _Scope(namespaces, frozenset(row[0] for row in relations if row[1] == _BASE_TABLE))
     reference = "srs_id" if features.marked_expressions else "NULL"
     columns = tables.select(await session.fetch(_COLUMNS.format(reference=reference)))
@@ -158,7 +160,7 @@ async def _read(session: Session, namespaces: tuple[str, ...], features: Feature
     keys = tables.select(await session.fetch(_FOREIGN_KEYS))
     checks = tables.select(await session.fetch(_CHECKS if features.unenforced_checks else _CHECKS_WITH_LEVEL))
     others = everywhere.anywhere(await session.fetch(_OTHERS))
-    parsers = await _full_text_options(session, indexes) if features.functional_indexes else {}
+    parsers = await _full_text_options(session, indexes) if has_parsers else {}
     return _Read(features, relations, columns, indexes, keys, checks, others, parsers)
 
 

@@ -67,7 +67,7 @@ def table_options(text: str) -> tuple[str | None, tuple[str, ...]]:
 
 def make_table(row: Row) -> MySQLTable:
     """:param row: Of the query for tables."""
-    name, _, engine, collation, options, comment, database_collation = row
+    name, _, engine, collation, options, comment, database_collation, _ = row
     row_format, others = table_options(options or "")
     return MySQLTable(
         QualifiedId(None, name),
