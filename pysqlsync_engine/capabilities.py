@@ -45,6 +45,7 @@ class Capabilities:
     :param expressions_pin_names: True if a column cannot get another name while an expression mentions it.
     :param invents_values: True if rows get a made-up value where a column that refuses NULL is added without a default.
     :param index_names_per_table: True if tables of a namespace may have indexes (and keys) of the same name.
+    :param check_names_per_namespace: True if checks of two tables of a namespace cannot have the same name, whatever its case.
     :param counting_needs_key: True if a column that counts must be the first one of a key after each statement.
     :param indexes_with_table: True if the statement that creates a table creates its indexes too.
     :param identifiers_in_characters: True if names are limited in characters; then `max_identifier_bytes` counts these.
@@ -68,6 +69,7 @@ class Capabilities:
     expressions_pin_names: bool = False
     index_names_per_table: bool = False
     invents_values: bool = False
+    check_names_per_namespace: bool = False
     counting_needs_key: bool = False
     indexes_with_table: bool = False
     identifiers_in_characters: bool = False

@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from pysqlsync_engine.dialect.mysql.capabilities import features_of
 from pysqlsync_engine.dialect.mysql.pool import connect
-from pysqlsync_engine.model.object_types import Catalog
+from pysqlsync_engine.dialect.mysql.scratch import canonicalize
+from pysqlsync_engine.dialect.mysql.types import lower
+from pysqlsync_engine.errors import UnsupportedError
+from pysqlsync_engine.model.data_types import SqlInteger
+from pysqlsync_engine.model.id_types import LocalId, QualifiedId
+from pysqlsync_engine.model.object_types import (
+    Catalog,
+    CheckConstraint,
+    Column,
+    Constraint,
+    Generated,
+    IdentityMode,
+    Index,
+    IndexPart,
+    Namespace,
+    PrimaryKeyConstraint,
+    Table,
+)
 from tests.server_types import Server
 from tests.test_mysql_alter import state
 from tests.test_mysql_schema import discover, execute, script
@@ -83,3 +103,51 @@ async def test_column_that_counts_keeps_a_key_while_keys_and_columns_change(mysq
             await execute(session, statements)
             assert await session.fetch(f"SELECT {kept} FROM t ORDER BY n") == before
             assert script(session, await discover(session), wanted) == [], statements
+
+
+MENTIONS = {
+    "check": ("constraints", CheckConstraint(LocalId("ck"), 'n > 0 AND "Id" > 5')),
+    "bare": ("constraints", CheckConstraint(LocalId("ck"), "n <> 'x' OR iD>5")),
+    "stored": ("columns", Column(LocalId("g"), SqlInteger(4), nullable=True, generated=Generated("id + 1"))),
+    "virtual": (
+        "columns",
+        Column(LocalId("g"), SqlInteger(4), nullable=True, generated=Generated("`Id`", stored=False)),
+    ),
+    "default": ("columns", Column(LocalId("g"), SqlInteger(4), default="(id + 1)")),
+    "index": ("indexes", Index(LocalId("ix"), (IndexPart(expression="Id + 1"),))),
+}
+
+
+def counted(field: str, part: Column | Constraint | Index, *, name: str = "Id") -> Catalog:
+    """:returns: A catalog of a table with a column that counts, and a further column, constraint or index."""
+    counting = Column(LocalId(name), SqlInteger(4), identity=IdentityMode.BY_DEFAULT)
+    number = Column(LocalId("n"), SqlInteger(4))
+    table = Table(QualifiedId(None, "t"), (counting, number), PrimaryKeyConstraint(LocalId("pk"), (counting.name,)))
+    table = replace(table, **{field: (*getattr(table, field), part)})
+    return Catalog((Namespace(LocalId(""), tables=(table,)),))
+
+
+@pytest.mark.parametrize("name", MENTIONS)
+async def test_what_mentions_a_column_that_counts_is_refused_before_anything_is_changed(
+    mysql: Server, name: str
+) -> None:
+    field, part = MENTIONS[name]
+    catalog = counted(field, part)
+    async with connect(mysql.parameters) as session:
+        if name == "virtual" and features_of(mysql.version).mariadb:
+            desired = lower(catalog, mysql.capabilities)
+            await execute(session, script(session, await discover(session), desired))
+            assert script(session, await discover(session), desired) == []
+            return
+        expected = r"expression|t\.Id: the server counts in no column that the .* mentions"
+        with pytest.raises(UnsupportedError, match=expected):
+            lower(catalog, mysql.capabilities)
+
+
+async def test_what_only_looks_like_a_column_that_counts_is_not_refused(mysql: Server) -> None:
+    part = CheckConstraint(LocalId("ck"), "n <> 'abs' AND abs(n) > 0 AND n <> 4")
+    catalog = counted("constraints", part, name="abs")
+    async with connect(mysql.parameters) as session:
+        desired = await canonicalize(session, Catalog(), lower(catalog, mysql.capabilities))
+        await execute(session, script(session, await discover(session), desired))
+        assert script(session, await discover(session), desired) == []

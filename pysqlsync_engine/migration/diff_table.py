@@ -203,7 +203,7 @@ def _early_changes(pair: TablePair, unsettled: Unsettled, capabilities: Capabili
     moving |= relabelled.keys()
     for constraint in _other_constraints(source):
         mentioned = {x for text in constraint_expressions(constraint) for x in names_in(text)}
-        if (name, constraint.name) in unsettled.names or mentioned & moving:
+        if (name, constraint.name) in unsettled.names | unsettled.check_names or mentioned & moving:
             yield DropConstraint(constraint)
     for column in source.columns:
         if column.generated is not None and not names_in(column.generated.expression).isdisjoint(moving):

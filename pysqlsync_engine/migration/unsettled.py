@@ -13,6 +13,7 @@ from pysqlsync_engine.migration.operations import AlterEnum
 from pysqlsync_engine.model.data_types import SqlNamed, SqlOpaque
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 from pysqlsync_engine.model.object_types import (
+    CheckConstraint,
     Column,
     Constraint,
     DomainType,
@@ -34,7 +35,8 @@ class Unsettled:
 
     :param columns: Columns that no foreign key can use while they change.
     :param keys: Columns of keys that are dropped: no foreign key can refer to all of these.
-    :param names: Constraints that have the names of others that are to come.
+    :param names: Keys that have the names of other keys, or of indexes, that are to come.
+    :param check_names: Checks that have the names of those that other tables get.
     :param labels: Columns of enumeration types that are created anew: no expression can mention them meanwhile.
     :param domains: Types that are created anew with other values, as they are.
     """
@@ -42,6 +44,7 @@ class Unsettled:
     columns: frozenset[ColumnId] = frozenset()
     keys: frozenset[tuple[QualifiedId, frozenset[LocalId]]] = frozenset()
     names: frozenset[ColumnId] = frozenset()
+    check_names: frozenset[ColumnId] = frozenset()
     labels: frozenset[ColumnId] = frozenset()
     domains: Mapping[QualifiedId, DomainType] = field(default_factory=dict[QualifiedId, DomainType])
 
@@ -60,7 +63,7 @@ def find_unsettled(
     :param enums: Enumerations that change.
     :param domains: Types that are created anew.
     """
-    pairs = tuple(pairs)
+    pairs, target_tables = tuple(pairs), tuple(target_tables)
     labels = frozenset((use.table, use.source.name) for enum in enums if enum.replaces_labels for use in enum.uses)
     columns = {
         (new.name, column) for old, new in pairs for column in _unsettled_columns(old, new, labels, capabilities)
@@ -70,6 +73,7 @@ def find_unsettled(
         columns=frozenset(columns) | labels,
         keys=frozenset(keys),
         names=frozenset(_names_in_the_way(pairs, target_tables, capabilities)),
+        check_names=frozenset(_checks_in_the_way(pairs, target_tables, capabilities)),
         labels=labels,
         domains=domains,
     )
@@ -155,3 +159,25 @@ def _names_in_the_way(
         for constraint in match(_keys(old), _keys(new)).dropped:
             if owners.get((space, constraint.name), set()) - {new.name}:
                 yield new.name, constraint.name
+
+
+def _checks_in_the_way(
+    pairs: Iterable[tuple[Table, Table]], target_tables: Iterable[Table], capabilities: Capabilities | None
+) -> Iterator[ColumnId]:
+    """Checks that have the name of one that another table gets, where these are to be told apart."""
+    if capabilities is None or not capabilities.check_names_per_namespace:
+        return
+    owners = {
+        (table.name.namespace, check.name.name.lower()): table.name
+        for table in target_tables
+        for check in _checks(table)
+    }
+    for old, new in pairs:
+        for check in _checks(old):
+            owner = owners.get((new.name.namespace, check.name.name.lower()), new.name)
+            if owner != new.name:
+                yield new.name, check.name
+
+
+def _checks(table: Table) -> Iterator[CheckConstraint]:
+    yield from (constraint for constraint in table.constraints if isinstance(constraint, CheckConstraint))

@@ -34,7 +34,6 @@ class Features:
     :param functional_indexes: True if a key of an index can be an expression.
     :param hashed_unique: True if a unique key can hold text of any length.
     :param unenforced_checks: True if a check can be `NOT ENFORCED`.
-    :param checks_per_database: True if checks of two tables of a database cannot have the same name.
     :param generated_not_null: True if a column that the server computes can be `NOT NULL`.
     :param marked_expressions: True if the server tells defaults that are expressions from those that are literals, and texts
         and objects can have the former only.
@@ -50,7 +49,6 @@ class Features:
     functional_indexes: bool
     hashed_unique: bool
     unenforced_checks: bool
-    checks_per_database: bool
     generated_not_null: bool
     marked_expressions: bool
     wide_expressions: bool
@@ -102,6 +100,7 @@ def capabilities_of(version: ServerVersion) -> Capabilities:
         expressions_pin_names=True,
         index_names_per_table=True,
         invents_values=True,
+        check_names_per_namespace=version.product == MYSQL,
         counting_needs_key=True,
         indexes_with_table=True,
         identifiers_in_characters=True,
@@ -118,7 +117,6 @@ def features_of(version: ServerVersion) -> Features:
         functional_indexes=not mariadb,
         hashed_unique=mariadb,
         unenforced_checks=not mariadb,
-        checks_per_database=not mariadb,
         generated_not_null=not mariadb,
         marked_expressions=not mariadb,
         wide_expressions=not mariadb,

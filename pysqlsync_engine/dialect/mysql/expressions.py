@@ -33,6 +33,17 @@ _SERVER_TOKEN = re.compile(r"'(?P<text>(?:[^'\\]|''|\\.)*)'|`(?:[^`]|``)*`|[()]"
 _STANDARD_TOKEN = re.compile(r"'(?P<text>(?:[^']|'')*)'|\"(?P<name>(?:[^\"]|\"\")*)\"|`(?:[^`]|``)*`|[()]", re.DOTALL)
 """The same in the standard form, in which names may be between double quotes."""
 
+_NAME = re.compile(
+    r"""
+    '(?:[^']|'')*'
+    | "(?P<ansi> (?:[^"]|"")*)"
+    | `(?P<ticks> (?:[^`]|``)*)`
+    | (?<![\w$]) (?P<word> [^\W\d][\w$]*) (?![\w$]) (?!\s*[('])
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+"""A string, a name in quotes, a name between backticks, or a bare word that is not the name of a function."""
+
 _ESCAPED = re.compile(r"\\(.)|''", re.DOTALL)
 _CONTROL = {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a", "%": "\\%", "_": "\\_"}
 """https://dev.mysql.com/doc/refman/8.4/en/string-literals.html#character-escape-sequences"""
@@ -107,6 +118,15 @@ def _backtick(token: re.Match[str]) -> str:
 def normalize_expression(text: str) -> str:
     """:returns: An expression of a class in the form of the model: names between backticks, no outer parentheses."""
     return strip_parentheses(_STANDARD_TOKEN.sub(_backtick, text))
+
+
+def mentioned_names(text: str) -> frozenset[str]:
+    """:returns: All that may be the name of a column in an expression in the standard form, in lower case."""
+    names = (
+        token["word"] or (token["ticks"] or "").replace("``", "`") or (token["ansi"] or "").replace('""', '"')
+        for token in _NAME.finditer(text)
+    )
+    return frozenset(name.lower() for name in names)
 
 
 def strip_parentheses(expression: str) -> str:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from pysqlsync_engine.dialect.mysql.capabilities import Features
 from pysqlsync_engine.dialect.mysql.constraints import WORD_INDEXES
-from pysqlsync_engine.dialect.mysql.expressions import lacks_literals
+from pysqlsync_engine.dialect.mysql.expressions import lacks_literals, mentioned_names
 from pysqlsync_engine.dialect.mysql.objects import MySQLTable
 from pysqlsync_engine.errors import UnsupportedError
 from pysqlsync_engine.model.data_types import SqlJson
 from pysqlsync_engine.model.id_types import LocalId
-from pysqlsync_engine.model.object_types import UniqueConstraint
+from pysqlsync_engine.model.object_types import CheckConstraint, UniqueConstraint
 
 
 def check_key_columns(table: MySQLTable, features: Features) -> None:
@@ -44,8 +44,8 @@ def _whole_columns(table: MySQLTable, features: Features) -> Iterator[tuple[str,
                     yield index.name.name, part.column
 
 
-def check_counting_column(table: MySQLTable) -> None:
-    """:raises UnsupportedError: if there are several columns that count, or one that no key begins with."""
+def check_counting_column(table: MySQLTable, features: Features) -> None:
+    """:raises UnsupportedError: if several columns count, or one that no key begins with, or one that an expression mentions."""
     counting = [column.name for column in table.columns if column.identity is not None]
     if not counting:
         return
@@ -64,3 +64,25 @@ def check_counting_column(table: MySQLTable) -> None:
             f"{table.name.display}.{counting[0].name}: the server counts in a column only that a key begins with; make it a"
             " primary key, or Unique"
         )
+    for what, expression in _expressions(table, features):
+        if counting[0].name.lower() in mentioned_names(expression):
+            raise UnsupportedError(
+                f"{table.name.display}.{counting[0].name}: the server counts in no column that {what} mentions; leave the column"
+                " out of it, or do not let it count"
+            )
+
+
+def _expressions(table: MySQLTable, features: Features) -> Iterator[tuple[str, str]]:
+    """:returns: What cannot mention a column that counts, and its expression."""
+    for constraint in table.constraints:
+        if isinstance(constraint, CheckConstraint):
+            yield f"the check {constraint.name.name}", constraint.expression
+    for column in table.columns:
+        if column.generated is not None and (column.generated.stored or not features.mariadb):
+            yield f"the computed column {column.name.name}", column.generated.expression
+        if column.default is not None:
+            yield f"the default of {column.name.name}", column.default
+    for index in table.indexes:
+        for part in index.parts:
+            if part.expression is not None:
+                yield f"the index {index.name.name}", part.expression

@@ -73,7 +73,7 @@ def lower(catalog: Catalog, capabilities: Capabilities) -> Catalog:
         if table.name.name in seen:
             raise UnsupportedError(f"{table.name.display}: two tables would have this name; rename one of them")
         seen.add(table.name.name)
-    return replace(catalog, namespaces=_distinct_names(namespaces, features))
+    return replace(catalog, namespaces=_distinct_names(namespaces, capabilities))
 
 
 class _Lowering:
@@ -126,7 +126,7 @@ class _Lowering:
     def check(self, table: MySQLTable) -> None:
         """:raises UnsupportedError: if the server would refuse the table, or store something else than what it is told."""
         check_key_columns(table, self.features)
-        check_counting_column(table)
+        check_counting_column(table, self.features)
         for column in table.columns:
             _check_name(column.name.name, f"{table.name.display}.{column.name.name}")
         for item in (*table.constraints, *table.indexes):
@@ -188,14 +188,33 @@ def _index_name(index: Index) -> LocalId:
     return index.name
 
 
-def _distinct_names(namespaces: Iterable[Namespace], features: Features) -> tuple[Namespace, ...]:
+def _distinct_names(namespaces: Iterable[Namespace], capabilities: Capabilities) -> tuple[Namespace, ...]:
     """Give foreign keys and checks names that are unique in the database: those that share one get that of their table too."""
     listed = tuple(namespaces)
-    checks = _count(listed, CheckConstraint) if features.checks_per_database else dict[str, int]()
+    checks = _count(listed, CheckConstraint) if capabilities.check_names_per_namespace else dict[str, int]()
     shared = _Shared(_count(listed, ForeignKeyConstraint), checks)
-    return tuple(
+    named = tuple(
         replace(namespace, tables=tuple(shared.rename(table) for table in namespace.tables)) for namespace in listed
     )
+    for kind, counts in ((ForeignKeyConstraint, shared.keys), (CheckConstraint, shared.checks)):
+        if counts:
+            _check_distinct(named, kind)
+    return named
+
+
+def _check_distinct(namespaces: Iterable[Namespace], kind: type[Constraint]) -> None:
+    """:raises UnsupportedError: if constraints of two tables would still have the same name."""
+    owners: dict[str, Table] = {}
+    for table in (table for namespace in namespaces for table in namespace.tables):
+        for constraint in table.constraints:
+            if not isinstance(constraint, kind):
+                continue
+            other = owners.setdefault(constraint.name.name.lower(), table)
+            if other is not table:
+                raise UnsupportedError(
+                    f"{table.name.display}: {constraint.name.name}: {other.name.display} has a constraint of this name too, which"
+                    " is to be unique in the database; rename one of them"
+                )
 
 
 def _count(namespaces: Iterable[Namespace], kind: type[Constraint]) -> Mapping[str, int]:
