@@ -1,7 +1,16 @@
 """The names that users of the engine need, in one place."""
 
 from pysqlsync_engine.connection import ConnectionContext, ConnectionPool
-from pysqlsync_engine.data.loading import LoadMode, LoadReport
+from pysqlsync_engine.data.load_options import (
+    Atomicity,
+    History,
+    LoadMode,
+    LoadOptions,
+    OnDuplicate,
+    OnError,
+    Watermark,
+)
+from pysqlsync_engine.data.load_report import Counts, LoadReport, Speed
 from pysqlsync_engine.data.sources import Batches, Fields, RecordSource, Window
 from pysqlsync_engine.engine import Engine, Generator
 from pysqlsync_engine.explorer import Explorer
@@ -15,10 +24,12 @@ from pysqlsync_engine.parameters import ConnectionParameters, SSLMode
 
 __all__ = [
     "ApplyReport",
+    "Atomicity",
     "Batches",
     "ConnectionContext",
     "ConnectionParameters",
     "ConnectionPool",
+    "Counts",
     "Engine",
     "EnumMode",
     "Explorer",
@@ -26,13 +37,19 @@ __all__ = [
     "Generator",
     "GeneratorOptions",
     "Hazard",
+    "History",
     "LoadMode",
+    "LoadOptions",
     "LoadReport",
+    "OnDuplicate",
+    "OnError",
     "Plan",
     "RecordSource",
     "SSLMode",
+    "Speed",
     "Step",
     "SyncPolicy",
+    "Watermark",
     "Window",
     "class_fields",
     "classes_from_schema",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from pysqlsync_engine.capabilities import Capabilities
-from pysqlsync_engine.data.batches import Records, into_batches, object_rows
-from pysqlsync_engine.data.loading import LoadMode, LoadReport, load
-from pysqlsync_engine.data.sources import Batches, Fields
+from pysqlsync_engine.data.batches import BatchSource, Records, into_batches, object_rows
+from pysqlsync_engine.data.load_options import LoadMode, LoadOptions
+from pysqlsync_engine.data.load_report import LoadReport
+from pysqlsync_engine.data.loading import load
+from pysqlsync_engine.data.sources import Batches, Fields, RecordSource, Window
 from pysqlsync_engine.dialect.api import Dialect
 from pysqlsync_engine.errors import DefinitionError, UnsupportedError
 from pysqlsync_engine.explorer import Explorer, lowered_catalog
@@ -151,25 +154,35 @@ class ConnectionContext:
         """
         return await self._load_records(table, field_names, field_types, records, LoadMode.DELETE)
 
+    async def load(
+        self, table: Table, source: RecordSource, *, options: LoadOptions | None = None, window: Window | None = None
+    ) -> LoadReport:
+        """
+        Stream the rows of a source into a table, by the fastest way that their types allow; the report says which.
+
+        :param options: What becomes of the rows; `None` is an upsert that fails as a whole if a row cannot be stored.
+        :param window: Which rows; `None` for all.
+        :raises RowError: if a row cannot be stored, and rows are not to be set aside.
+        :raises LoadError: if the stream cannot be stored as a whole.
+        """
+        chosen = options or LoadOptions()
+        if self._options.redact_values:
+            chosen = replace(chosen, redact_values=True)
+        dialect, capabilities = self._dialect, self.capabilities
+        return await load(
+            self._session, dialect.loader(capabilities), None, table=table, source=source, options=chosen, window=window
+        )
+
     async def load_batches(
         self, table: Table, *, fields: Fields, batches: Batches, mode: LoadMode = LoadMode.UPSERT
     ) -> LoadReport:
         """
-        Stream batches of rows into a table: what a record source yields.
+        Stream batches of rows into a table: for rows that are at hand, where `load` would ask a source for them.
 
         :param fields: What the values of a row are.
         :param batches: Lists of tuples, sync or async; a batch is held in memory whole.
         """
-        loader = self._dialect.loader(self.capabilities)
-        return await load(
-            self._session,
-            loader,
-            table=table,
-            fields=fields,
-            mode=mode,
-            batches=batches,
-            redact_values=self._options.redact_values,
-        )
+        return await self.load(table, BatchSource(fields, batches), options=LoadOptions(mode))
 
     async def count_rows(self, table: Table) -> int:
         """:returns: Number of rows in the table; the server reads all of it."""

@@ -7,8 +7,10 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any
 
-from pysqlsync_engine.data.batches import into_batches
-from pysqlsync_engine.data.loading import LoadMode, LoadReport, load
+from pysqlsync_engine.data.batches import BatchSource, into_batches
+from pysqlsync_engine.data.load_options import LoadMode, LoadOptions
+from pysqlsync_engine.data.load_report import LoadReport
+from pysqlsync_engine.data.loading import load
 from pysqlsync_engine.data.sources import Fields
 from pysqlsync_engine.dialect.mysql import pool as mysql
 from pysqlsync_engine.dialect.mysql.loader import MySQLLoader
@@ -110,9 +112,8 @@ async def store(
     return await load(
         session,
         LOADERS[dialect_of(session)](session.capabilities),
+        None,
         table=located(target, session),
-        fields=Fields(tuple(fields), tuple(fields.values())),
-        mode=mode,
-        batches=into_batches(records),
-        **options,
+        source=BatchSource(Fields(tuple(fields), tuple(fields.values())), into_batches(records)),
+        options=LoadOptions(mode, **options),
     )

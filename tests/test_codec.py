@@ -27,14 +27,14 @@ from pysqlsync_engine.data.codec import (
     shorten,
 )
 from pysqlsync_engine.data.hooks import Hook, integer_hook, text_hook, uuid_hook
-from pysqlsync_engine.data.sources import Batches
+from pysqlsync_engine.data.sources import BadRecord, Batches
 from pysqlsync_engine.session import Row
 
 HOOKS: list[Hook | None] = [Hook(str), None, integer_hook(4), text_hook(3), uuid_hook()]
 
 
 async def gather(batches: Batches) -> list[Sequence[Row]]:
-    return [batch async for batch in bounded(batches)]
+    return [batch async for batch in bounded(batches) if not isinstance(batch, BadRecord)]
 
 
 @given(st.lists(st.tuples(*[st.none() | st.integers(0, 9)] * 3)))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pysqlsync_engine.data.batches import MAX_BATCH_ROWS
-from pysqlsync_engine.data.loading import LoadMode
+from pysqlsync_engine.data.load_options import LoadMode
 from pysqlsync_engine.errors import RowError, StatementError
 from pysqlsync_engine.model.data_types import SqlCharacter, SqlInteger
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
@@ -124,7 +124,7 @@ async def test_a_composite_key_is_matched_by_all_its_columns(session: Session) -
     assert await session.fetch("SELECT a, b FROM grades ORDER BY a, b") == [("x", 2), ("y", 1)]
 
 
-@pytest.mark.parametrize("mode", list(LoadMode))
+@pytest.mark.parametrize("mode", [LoadMode.INSERT, LoadMode.UPSERT, LoadMode.DELETE])
 async def test_no_rows_are_no_error(session: Session, mode: LoadMode) -> None:
     report = await store(session, PEOPLE, mode, ALL, [])
     assert (report.rows, report.affected, report.batches, report.rows_per_second) == (0, 0, 0, 0.0)
@@ -436,7 +436,7 @@ async def test_a_stream_inside_a_transaction_of_the_caller_is_undone_alone(sessi
 
 async def test_a_missing_table_is_not_blamed_on_a_row(session: Session) -> None:
     absent = table("absent", column("id", SqlInteger(4)))
-    for mode in LoadMode:
+    for mode in (LoadMode.INSERT, LoadMode.UPSERT, LoadMode.DELETE):
         with pytest.raises(StatementError, match=r"(does not|doesn't) exist"):
             await store(session, absent, mode, {"id": int}, [(1,)])
 

@@ -21,7 +21,7 @@ from strong_typing.serialization import json_to_object, object_to_json
 
 from pysqlsync_engine.data.documents import document_hook
 from pysqlsync_engine.data.fitting import choose_hook
-from pysqlsync_engine.data.loading import LoadMode
+from pysqlsync_engine.data.load_options import LoadMode
 from pysqlsync_engine.dialect.postgresql.session import PostgreSQLSession, connect
 from pysqlsync_engine.errors import RowError
 from pysqlsync_engine.model.data_types import (

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 
-from pysqlsync_engine.data.loading import LoadMode
+from pysqlsync_engine.data.load_options import LoadMode
 from pysqlsync_engine.dialect.mysql.pool import connect
 from pysqlsync_engine.dialect.mysql.session import MySQLSession
 from pysqlsync_engine.errors import RowError

@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strong_typing.auxiliary import Precision
 
-from pysqlsync_engine.data.loading import LoadMode
+from pysqlsync_engine.data.load_options import LoadMode
 from pysqlsync_engine.dialect.postgresql.session import PostgreSQLSession, connect
 from pysqlsync_engine.errors import RowError
 from pysqlsync_engine.model.data_types import (

@@ -9,7 +9,8 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from pysqlsync_engine.cli.dsn import Target
-from pysqlsync_engine.data.loading import LoadMode, LoadReport
+from pysqlsync_engine.data.load_options import LoadMode, LoadOptions
+from pysqlsync_engine.data.load_report import LoadReport
 from pysqlsync_engine.data.sources import RecordSource
 from pysqlsync_engine.discovery.assemble import assemble
 from pysqlsync_engine.engine import Engine
@@ -76,7 +77,7 @@ async def load_rows(
     engine = engine_of(target)
     async with engine.create_connection(target.parameters, options) as conn:
         table = conn.get_table(cls)
-        return await conn.load_batches(table, fields=source.fields, batches=source.batches(None), mode=mode)
+        return await conn.load(table, source, options=LoadOptions(mode))
 
 
 async def plan_classes_to_database(

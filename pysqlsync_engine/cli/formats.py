@@ -21,7 +21,7 @@ from pysqlsync_engine.data.cells import cell_converters
 from pysqlsync_engine.data.csv import CsvSource
 from pysqlsync_engine.data.files import PACKED_SUFFIX, Opener, text_opener
 from pysqlsync_engine.data.json_lines import JsonLinesSource
-from pysqlsync_engine.data.loading import LoadMode
+from pysqlsync_engine.data.load_options import LoadMode
 from pysqlsync_engine.data.parquet import ParquetSource, parquet_columns
 from pysqlsync_engine.data.sources import Fields, RecordSource
 from pysqlsync_engine.data.tsv import TsvSource, unescape

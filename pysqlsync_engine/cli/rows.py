@@ -14,7 +14,8 @@ from pysqlsync_engine.cli.formats import FORMATS, Input, format_of, open_source
 from pysqlsync_engine.cli.modules import load_class
 from pysqlsync_engine.cli.options import class_options, database_options, read_classes, read_database
 from pysqlsync_engine.cli.terminal import STANDARD_STREAM, progress_bar
-from pysqlsync_engine.data.loading import LoadMode, LoadReport
+from pysqlsync_engine.data.load_options import LoadMode
+from pysqlsync_engine.data.load_report import LoadReport
 from pysqlsync_engine.data.sources import Fields, RecordSource, Window
 from pysqlsync_engine.session import Batch
 

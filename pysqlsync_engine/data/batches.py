@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from itertools import islice
 from operator import attrgetter
 from typing import Any, TypeAlias
 
-from pysqlsync_engine.data.sources import Batches
+from pysqlsync_engine.data.sources import BadRecord, Batches, Fields, Window
 from pysqlsync_engine.session import Batch, Row
 
 Records: TypeAlias = Iterable[Row] | AsyncIterable[Row]
 """Rows one by one, sync or async."""
+
+Lenient: TypeAlias = Iterable[Batch | BadRecord] | AsyncIterable[Batch | BadRecord]
+"""Rows in batches, and among them records that cannot be read; sync or async."""
 
 MAX_BATCH_BYTES = 4 * 1024 * 1024
 """Estimate of the memory that the values of a batch take when sent, above which no row is added."""
@@ -28,6 +32,27 @@ _SAMPLE_STEP = 16
 
 _CELL_BYTES = 8
 """Estimate for a value other than a string."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSource:
+    """
+    A source of rows that are at hand.
+
+    :param given: Batches; if they are an iterator, they can be read once only.
+    """
+
+    fields: Fields
+    given: Batches
+
+    def batches(self, window: Window | None) -> Batches:
+        """
+        :returns: The batches.
+        :raises ValueError: if those of a window are asked for, which cannot be told.
+        """
+        if window is not None:
+            raise ValueError(f"cannot tell which rows are in {window.key}; give a source that can")
+        return self.given
 
 
 def into_batches(records: Records) -> Batches:
@@ -87,33 +112,40 @@ async def _gather_async(records: AsyncIterable[Row]) -> AsyncGenerator[Batch]:
             await records.aclose()
 
 
-async def bounded(batches: Batches) -> AsyncGenerator[Batch]:
+async def bounded(batches: Lenient) -> AsyncGenerator[Batch | BadRecord]:
     """
     Cut batches that are too large, and join those that are too small to be worth a message of their own.
 
-    :returns: Batches of at least one row, in order.
+    :returns: Batches of at least one row, and records that cannot be read, in order.
     """
     pending: list[Row] = []
     size = 0
     async with aclosing(_chunks(batches)) as chunks:
         async for chunk in chunks:
-            pending += chunk
-            size += estimate_bytes(chunk)
-            if size >= MAX_BATCH_BYTES or len(pending) >= MAX_BATCH_ROWS:
+            is_bad = isinstance(chunk, BadRecord)
+            if not is_bad:
+                pending += chunk
+                size += estimate_bytes(chunk)
+            if pending and (is_bad or size >= MAX_BATCH_BYTES or len(pending) >= MAX_BATCH_ROWS):
                 yield pending
                 pending, size = [], 0
+            if is_bad:
+                yield chunk
     if pending:
         yield pending
 
 
-async def _chunks(batches: Batches) -> AsyncGenerator[Batch]:
+async def _chunks(batches: Lenient) -> AsyncGenerator[Batch | BadRecord]:
     async with aclosing(_as_async(batches)) as source:
         async for batch in source:
+            if isinstance(batch, BadRecord):
+                yield batch
+                continue
             for start in range(0, len(batch), _CHUNK_ROWS):
                 yield batch[start : start + _CHUNK_ROWS]
 
 
-async def _as_async(batches: Batches) -> AsyncGenerator[Batch]:
+async def _as_async(batches: Lenient) -> AsyncGenerator[Batch | BadRecord]:
     """:returns: The batches, from a source that is closed as soon as no more are wanted."""
     if isinstance(batches, AsyncIterable):
         try:

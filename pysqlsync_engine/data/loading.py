@@ -2,92 +2,24 @@
 
 from __future__ import annotations
 
-import enum
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
-from itertools import chain
-from typing import Any, Protocol
+from typing import Protocol
 
-from pysqlsync_engine.data.batches import bounded
-from pysqlsync_engine.data.codec import (
-    NumberedEncoder,
-    check_width,
-    compile_encoder,
-    compile_numbered_encoder,
-    find_bad_cell,
-    shorten,
-)
+from pysqlsync_engine.data.batches import estimate_bytes
 from pysqlsync_engine.data.hooks import Hook
-from pysqlsync_engine.data.sources import Batches, Fields
-from pysqlsync_engine.errors import EngineError, RowError, StatementError
-from pysqlsync_engine.model.object_types import Column, Table
-from pysqlsync_engine.session import Batch, Row, Session
-
-ENCODED_ROWS = 256
-"""Rows that are encoded at once: few enough to still be in the processor's cache when the driver reads them."""
-
-
-class LoadMode(enum.Enum):
-    """What becomes of the rows of a stream."""
-
-    INSERT = "insert"
-    UPSERT = "upsert"
-    DELETE = "delete"
-
-
-@dataclass(frozen=True, slots=True)
-class LoadReport:
-    """
-    What a stream did.
-
-    :param table: Qualified name of the table, for people.
-    :param rows: Rows that the stream held.
-    :param affected: Rows of the table that were inserted, updated or deleted; less than `rows` where the stream had
-        several rows of a key, or where there was nothing to delete.
-    :param batches: Batches that were sent.
-    :param seconds: Wall-clock time from the first row to the commit.
-    """
-
-    table: str
-    mode: LoadMode
-    rows: int
-    affected: int
-    batches: int
-    seconds: float
-
-    @property
-    def rows_per_second(self) -> float:
-        """Rows of the stream per second; 0 for an empty stream."""
-        return self.rows / self.seconds if self.rows else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class LoadTarget:
-    """
-    Where the rows of one stream go.
-
-    :param columns: The named columns of the table, in the order of the values of a row.
-    :param types: Python type (annotation) of each value.
-    :param redact_values: True if messages must not show values of rows.
-    """
-
-    table: Table
-    columns: tuple[Column, ...]
-    types: tuple[Any, ...]
-    mode: LoadMode
-    redact_values: bool = False
-
-    def row_error(self, column: str | None, row: int | None, reason: str, value: str | None = None) -> RowError:
-        """
-        :param reason: What is wrong, without the value.
-        :param value: The value in a form that fits in a message; `None` if it is not known.
-        :returns: Error for a row of the stream, without the value if values are redacted.
-        """
-        if self.redact_values:
-            return RowError(self.table.name.display, column, row, reason.removesuffix("; got"))
-        return RowError(self.table.name.display, column, row, reason, value)
+from pysqlsync_engine.data.journal import Entry, Journal
+from pysqlsync_engine.data.load_options import Atomicity, LoadOptions
+from pysqlsync_engine.data.load_report import Counts, LoadReport, Outcome
+from pysqlsync_engine.data.parts import EncodedBatch, Part, Rejects
+from pysqlsync_engine.data.sources import CursorSource, RecordSource, Window
+from pysqlsync_engine.data.target import LoadTarget, choose_target
+from pysqlsync_engine.data.text import TextRules
+from pysqlsync_engine.data.ways import TupleWay, Way
+from pysqlsync_engine.errors import LoadError, RowError, StatementError
+from pysqlsync_engine.model.object_types import Table
+from pysqlsync_engine.session import Session
 
 
 class RowStore(Protocol):
@@ -103,12 +35,20 @@ class RowStore(Protocol):
         """True if `store` expects rows that start with their number in the stream, from 1."""
         ...
 
-    async def store(self, session: Session, batches: AsyncIterator[EncodedBatch]) -> int:
-        """
-        Store the encoded rows, inside the current transaction.
+    @property
+    def text(self) -> TextRules:
+        """Which text it takes as it is."""
+        ...
 
-        :returns: Number of rows of the table that were inserted, updated or deleted.
-        :raises RowError: if the server refuses a row.
+    async def prepare(self, session: Session) -> None:
+        """Create what has to be there before the transaction, as some servers end it then."""
+        ...
+
+    async def store(self, session: Session, parts: AsyncIterator[Part]) -> Outcome:
+        """
+        Store the rows, inside the current transaction.
+
+        :raises RowError: if the server refuses a row, and rows are not to be set aside.
         """
         ...
 
@@ -121,6 +61,7 @@ class Loader(Protocol):
         Choose how to store a stream; nothing is sent yet.
 
         :raises TypeError: if a column cannot take the values of its field without loss.
+        :raises UnsupportedError: if the server cannot do what the options ask for.
         """
         ...
 
@@ -132,159 +73,189 @@ class Loader(Protocol):
 async def load(
     session: Session,
     loader: Loader,
+    journal: Journal | None,
     *,
     table: Table,
-    fields: Fields,
-    mode: LoadMode,
-    batches: Batches,
-    redact_values: bool = False,
+    source: RecordSource,
+    options: LoadOptions,
+    window: Window | None = None,
 ) -> LoadReport:
     """
     Store a stream of rows in one transaction, or nothing of it. Inside a transaction of the caller it is a savepoint.
 
-    The last row of a key wins. Memory is bounded by a batch, as far as the source bounds its own.
+    Memory is bounded by a batch, as far as the source bounds its own.
 
-    :param fields: Columns and Python types of the values of a row.
-    :param batches: Rows, sync or async; consumed once, lazily, and closed early if a row is refused.
-    :param redact_values: True if messages must not show values of rows.
+    :param source: Read once, lazily, and closed early if a row is refused.
     :raises ValueError: if the fields do not fit the table; nothing is read or sent.
     :raises TypeError: if a column cannot hold what its field has; nothing is read or sent.
-    :raises RowError: if a row cannot be stored.
+    :raises RowError: if a row cannot be stored, and rows are not to be set aside.
+    :raises LoadError: if too many rows are set aside, or an empty stream would empty the table.
     """
-    target = choose_target(table, fields, mode, redact_values=redact_values)
-    store = loader.open(target)
-    stream = _Stream(target, store.hooks, numbered=store.is_numbered)
-    async with aclosing(bounded(batches)) as source:
-        # before the transaction, so that it is not idle while a slow source prepares its first row
-        first = await anext(source, None)
-        started = time.monotonic()
-        affected = 0 if first is None else await _send(session, store, stream, _joined(first, source))
-    return LoadReport(
-        table=table.name.display,
-        mode=mode,
-        rows=stream.rows,
-        affected=affected,
-        batches=stream.batches,
-        seconds=time.monotonic() - started,
-    )
-
-
-async def _send(session: Session, store: RowStore, stream: _Stream, source: AsyncGenerator[Batch]) -> int:
-    async with aclosing(source), aclosing(stream.encode(source)) as encoded, session.transaction():
-        try:
-            return await store.store(session, encoded)
-        except StatementError as error:
-            if error.sqlstate is not None:
-                raise
-            # a hook or the driver refused a value; the hooks know best which one and why
-            raise stream.find_bad_row(error) from (None if stream.target.redact_values else error)
-        except RowError as error:
-            raise stream.with_value(error) from error.__cause__
-
-
-async def _joined(first: Batch, rest: AsyncIterator[Batch]) -> AsyncGenerator[Batch]:
-    yield first
-    async for batch in rest:
-        yield batch
-
-
-def choose_target(table: Table, fields: Fields, mode: LoadMode, *, redact_values: bool = False) -> LoadTarget:
-    """
-    :returns: Where the fields go.
-    :raises ValueError: if a name is unknown or repeated, or a column of the key is missing that the mode needs.
-    """
-    name, names = table.name.display, fields.names
-    if not names:
-        raise ValueError(f"{name}: no fields are named; name at least one column")
-    for position, field in enumerate(names):
-        if field not in table.column_names:
-            raise ValueError(f"{name}: no column {field!r}; columns: {', '.join(table.column_names)}")
-        if field in names[:position]:
-            raise ValueError(f"{name}: column {field!r} is named twice; name each column once")
-    if mode is not LoadMode.INSERT:
-        if not table.key_names:
-            raise ValueError(f"{name}: rows cannot be told apart without a primary key; insert them instead")
-        missing = [key for key in table.key_names if key not in names]
-        if missing:
-            raise ValueError(f"{name}: expected the primary key among the fields; add {', '.join(missing)}")
-    columns = tuple(table.column(field) for field in names)
-    return LoadTarget(table, columns, fields.types, mode, redact_values)
-
-
-class EncodedBatch:
-    """
-    Rows as the driver takes them, encoded while they are sent, so that client and server work at the same time.
-
-    Iterating raises whatever a hook raises; it may be done again.
-    """
-
-    def __init__(self, rows: Batch, encode: NumberedEncoder, first: int) -> None:
-        self._rows = rows
-        self._encode = encode
-        self._first = first
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __iter__(self) -> Iterator[Row]:
-        return chain.from_iterable(map(self._encode_from, range(0, len(self._rows), ENCODED_ROWS)))
-
-    def recoded(self, encode: NumberedEncoder) -> EncodedBatch:
-        """:returns: The same rows, encoded in another way."""
-        return EncodedBatch(self._rows, encode, self._first)
-
-    def _encode_from(self, start: int) -> Batch:
-        return self._encode(self._rows[start : start + ENCODED_ROWS], self._first + start)
+    stream = _Stream(session, loader, journal, choose_target(table, source.fields, options), source, window)
+    return await stream.load()
 
 
 class _Stream:
-    """The rows on their way: counts them, and knows the batch that is being sent."""
+    """One stream, and what has become of it."""
 
-    def __init__(self, target: LoadTarget, hooks: Sequence[Hook | None], *, numbered: bool) -> None:
-        self.target = target
-        self.rows = 0
-        self.batches = 0
-        self._hooks = hooks
-        self._batch: Batch = ()
-        self._encode = compile_numbered_encoder(hooks) if numbered else _plain(hooks)
+    def __init__(
+        self,
+        session: Session,
+        loader: Loader,
+        journal: Journal | None,
+        target: LoadTarget,
+        source: RecordSource,
+        window: Window | None,
+    ) -> None:
+        self._session = session
+        self._loader = loader
+        self._journal = journal if target.options.stream_name is not None else None
+        self._target = target
+        self._source = source
+        self._store = loader.open(target)
+        self._way: Way = TupleWay(source, window, target, self._store.hooks, numbered=self._store.is_numbered)
+        self._counts = Counts()
+        self._watermark: str | None = None
+        self._started = time.monotonic()
 
-    async def encode(self, source: AsyncIterator[Batch]) -> AsyncGenerator[EncodedBatch]:
-        async for batch in source:
-            self._batch = batch
-            first = self.rows + 1
-            self.rows += len(batch)
-            self.batches += 1
-            yield EncodedBatch(batch, self._encode, first)
+    async def load(self) -> LoadReport:
+        options = self._target.options
+        if self._journal is not None:
+            await self._journal.prepare(self._session)
+            if options.batch is not None and await self._journal.has_batch(self._session, self._entry(options.batch)):
+                return self._report(repeated=True)
+        await self._store.prepare(self._session)
+        async with aclosing(self._way.parts()) as parts:
+            # before the transaction, so that it is not idle while a slow source prepares its first row
+            first = await anext(parts, None)
+            self._started = time.monotonic()
+            if first is None:
+                self._check_empty()
+            if options.atomicity is Atomicity.CHUNK:
+                await self._send_chunks(first, parts)
+            elif first is not None or options.mode.replaces_all or self._journal is not None:
+                await self._send(_joined(first, parts), options.batch)
+        return self._report()
 
-    def find_bad_row(self, error: StatementError) -> EngineError:
-        """:returns: What is wrong with the batch that is being sent; the same error if its values are fine."""
-        cell = find_bad_cell(self._batch, self._hooks)
-        if cell is None:
-            return error
-        column = None if cell.field is None else self.target.columns[cell.field].name.name
-        number = self.rows - len(self._batch) + cell.index + 1
-        return self.target.row_error(column, number, cell.reason, shorten(cell.value))
+    def _check_empty(self) -> None:
+        options = self._target.options
+        if options.mode.replaces_all and not options.allow_empty:
+            raise LoadError(
+                f"{self._target.table.name.display}: the source has no rows, and mode {options.mode.value} would delete all that"
+                " the table has; permit it with LoadOptions(allow_empty=True)"
+            )
 
-    def with_value(self, error: RowError) -> RowError:
-        """:returns: The error, with the value at fault if the server did not show it and the row is still at hand."""
-        before = self.rows - len(self._batch)
-        names = [column.name.name for column in self.target.columns]
-        if error.value is not None or error.row is None or error.row <= before or error.column not in names:
-            return error
-        value = self._batch[error.row - before - 1][names.index(error.column)]
-        if value is None or str(value) in error.reason:
-            return error
-        return self.target.row_error(error.column, error.row, error.reason, shorten(value))
+    async def _send_chunks(self, first: Part | None, parts: AsyncGenerator[Part]) -> None:
+        options, number = self._target.options, 0
+        while first is not None:
+            chunk = _Chunk(first, parts, options.chunk_bytes)
+            number += 1
+            await self._send(chunk.parts(), None if options.batch is None else f"{options.batch}#{number}")
+            self._store = self._loader.open(self._target)
+            first = await anext(parts, None)
+        if self._journal is not None and options.batch is not None:
+            async with self._session.transaction():
+                await self._journal.record(self._session, self._entry(options.batch))
+
+    async def _send(self, parts: AsyncGenerator[Part], batch: str | None) -> None:
+        """Store some parts in one transaction."""
+        limited = self._limited(parts)
+        async with aclosing(parts), aclosing(limited), self._session.transaction():
+            try:
+                outcome = await self._store.store(self._session, limited)
+            except StatementError as error:
+                if error.sqlstate is not None:
+                    raise
+                # a hook or the driver refused a value; the hooks know best which one and why
+                raise self._way.explain(error) from (None if self._target.redact_values else error)
+            except RowError as error:
+                raise self._way.with_value(error) from error.__cause__
+            self._check_rejected(self._counts.rejected + outcome.counts.rejected)
+            self._counts += outcome.counts
+            self._watermark = self._chosen_watermark(outcome) or self._watermark
+            if self._journal is not None:
+                await self._journal.record(self._session, self._entry(batch))
+
+    async def _limited(self, parts: AsyncIterator[Part]) -> AsyncGenerator[Part]:
+        """:returns: The parts, up to where too many rows were set aside."""
+        rejected = self._counts.rejected
+        async for part in parts:
+            if isinstance(part, Rejects):
+                rejected += len(part.rows)
+                self._check_rejected(rejected, part)
+            yield part
+
+    def _check_rejected(self, rejected: int, part: Rejects | None = None) -> None:
+        most = self._target.options.max_rejects
+        if most is None or rejected <= most:
+            return
+        last = "" if part is None else f"; the last one is row {part.rows[-1].row} ({part.rows[-1].reason})"
+        raise LoadError(
+            f"{self._target.table.name.display}: {rejected} rows cannot be stored, more than max_rejects={most}{last};"
+            " nothing of the stream was stored"
+        )
+
+    def _chosen_watermark(self, outcome: Outcome) -> str | None:
+        wanted = self._target.options.watermark
+        if wanted is None:
+            return None
+        value = wanted.value
+        if value is None and isinstance(self._source, CursorSource):
+            value = self._source.cursor()
+        return outcome.watermark if value is None else str(value)
+
+    def _entry(self, batch: str | None) -> Entry:
+        return Entry(
+            stream=self._target.options.stream_name or "",
+            table=self._target.table.name.display,
+            batch=batch,
+            watermark=self._watermark,
+            rows=self._way.rows,
+            counts=self._counts,
+        )
+
+    def _report(self, *, repeated: bool = False) -> LoadReport:
+        way = self._way
+        return LoadReport(
+            table=self._target.table.name.display,
+            mode=self._target.mode,
+            rows=way.rows,
+            batches=way.batches,
+            seconds=time.monotonic() - self._started,
+            counts=self._counts,
+            sent_bytes=way.sent_bytes,
+            speed=way.speed,
+            notes=way.notes,
+            watermark=self._watermark,
+            repeated=repeated,
+        )
 
 
-def _plain(hooks: Sequence[Hook | None]) -> NumberedEncoder:
-    encode = compile_encoder(hooks)
-    width = len(hooks)
+async def _joined(first: Part | None, rest: AsyncIterator[Part]) -> AsyncGenerator[Part]:
+    if first is not None:
+        yield first
+    async for part in rest:
+        yield part
 
-    def encode_batch(batch: Batch, _first: int) -> Batch:
-        if encode is not None:
-            return encode(batch)
-        check_width(batch, width)
-        return batch
 
-    return encode_batch
+class _Chunk:
+    """The next parts of a stream, until they have a number of bytes."""
+
+    def __init__(self, first: Part, rest: AsyncGenerator[Part], limit: int) -> None:
+        self._first = first
+        self._rest = rest
+        self._limit = limit
+
+    async def parts(self) -> AsyncGenerator[Part]:
+        part: Part | None = self._first
+        size = 0
+        while part is not None:
+            size += _size(part)
+            yield part
+            part = None if size >= self._limit else await anext(self._rest, None)
+
+
+def _size(part: Part) -> int:
+    if isinstance(part, EncodedBatch):
+        return sum(estimate_bytes(run.rows) for run in part.runs)
+    return 0 if isinstance(part, Rejects) else len(part.records)

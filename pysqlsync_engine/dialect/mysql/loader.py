@@ -2,22 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import suppress
 
 from pysqlsync_engine.capabilities import Capabilities
 from pysqlsync_engine.data.codec import shorten
 from pysqlsync_engine.data.hooks import Hook
-from pysqlsync_engine.data.loading import EncodedBatch, LoadMode, LoadTarget, RowStore
+from pysqlsync_engine.data.load_options import LoadMode, LoadOptions
+from pysqlsync_engine.data.load_report import Counts, Outcome
+from pysqlsync_engine.data.loading import RowStore
+from pysqlsync_engine.data.parts import EncodedBatch, Part
+from pysqlsync_engine.data.target import LoadTarget
+from pysqlsync_engine.data.text import TextRules
 from pysqlsync_engine.dialect.mysql.capabilities import features_of
 from pysqlsync_engine.dialect.mysql.names import quote, quote_table
 from pysqlsync_engine.dialect.mysql.refusals import cause_of, column_of, explain, is_about_row, is_collision
 from pysqlsync_engine.dialect.mysql.session import MySQLSession
 from pysqlsync_engine.dialect.mysql.staging import Staging
 from pysqlsync_engine.dialect.mysql.transfer import make_transfer
-from pysqlsync_engine.errors import RowError, StatementError
+from pysqlsync_engine.errors import RowError, StatementError, UnsupportedError
 from pysqlsync_engine.model.object_types import ForeignKeyConstraint, Table
 from pysqlsync_engine.session import Session
+
+_MODES = frozenset({LoadMode.INSERT, LoadMode.UPSERT, LoadMode.DELETE})
+
+
+def _check_options(options: LoadOptions) -> None:
+    """:raises UnsupportedError: if the options ask for more than this loader knows."""
+    plain = (
+        LoadOptions(
+            options.mode,
+            watermark=options.watermark,
+            stream=options.stream,
+            batch=options.batch,
+            atomicity=options.atomicity,
+            chunk_bytes=options.chunk_bytes,
+            redact_values=options.redact_values,
+        )
+        if options.mode in _MODES
+        else None
+    )
+    if options != plain:
+        raise UnsupportedError("this loader stores streams in the modes insert, upsert and delete only")
+
+
+async def _encoded(parts: AsyncIterator[Part]) -> AsyncGenerator[EncodedBatch]:
+    async for part in parts:
+        if isinstance(part, EncodedBatch):
+            yield part
 
 
 class MySQLLoader:
@@ -27,6 +59,7 @@ class MySQLLoader:
         self._features = features_of(capabilities.version)
 
     def open(self, target: LoadTarget) -> RowStore:
+        _check_options(target.options)
         transfers = [make_transfer(target, position, self._features) for position in range(len(target.columns))]
         return _Store(Staging(target, transfers))
 
@@ -43,8 +76,22 @@ class _Store:
     def __init__(self, staging: Staging) -> None:
         self._staging = staging
         self.hooks: Sequence[Hook | None] = [transfer.hook for transfer in staging.transfers]
+        self.text = TextRules((), obstacle="rows are sent as values")
 
-    async def store(self, session: Session, batches: AsyncIterator[EncodedBatch]) -> int:
+    async def prepare(self, session: Session) -> None:
+        del session
+
+    async def store(self, session: Session, parts: AsyncIterator[Part]) -> Outcome:
+        affected = await self._stage_and_merge(session, _encoded(parts))
+        match self._staging.target.mode:
+            case LoadMode.INSERT:
+                return Outcome(Counts(inserted=affected))
+            case LoadMode.DELETE:
+                return Outcome(Counts(deleted=affected))
+            case _:
+                return Outcome(Counts(updated=affected))
+
+    async def _stage_and_merge(self, session: Session, batches: AsyncIterator[EncodedBatch]) -> int:
         if not isinstance(session, MySQLSession):
             raise TypeError(f"expected a session of this dialect; got {type(session).__name__}")
         await session.execute(self._staging.create())
@@ -107,7 +154,7 @@ async def _merge(session: MySQLSession, staging: Staging, start: int = 0, stop: 
             return await session.execute(staging.insert(part))
         case LoadMode.DELETE:
             return await session.execute(staging.delete(part))
-        case LoadMode.UPSERT:
+        case _:
             return await _upsert(session, staging, part)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pysqlsync_engine.data.codec import shorten
-from pysqlsync_engine.data.loading import LoadTarget
+from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.errors import LockTimeoutError, RowError, StatementError
 from pysqlsync_engine.model.object_types import (
     CheckConstraint,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import uuid4
 
-from pysqlsync_engine.data.loading import LoadMode, LoadTarget
+from pysqlsync_engine.data.load_options import LoadMode
+from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.dialect.mysql.names import quote, quote_list, quote_table
 from pysqlsync_engine.dialect.mysql.transfer import Transfer
 from pysqlsync_engine.model.constraint_types import ForeignKeyConstraint

@@ -19,7 +19,7 @@ from uuid import UUID
 from pysqlsync_engine.data.fitting import choose_hook, is_class, natural_type, simple_hook
 from pysqlsync_engine.data.hooks import Encode, Hook, refuse
 from pysqlsync_engine.data.labels import extensible_hook, label_hook
-from pysqlsync_engine.data.loading import LoadTarget
+from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.dialect.mysql.capabilities import Features
 from pysqlsync_engine.dialect.mysql.values import address_hook, label_set_hook, labels_hook, year_hook
 from pysqlsync_engine.model.annotations import Unwrapped, unwrap

@@ -11,9 +11,14 @@ from uuid import uuid4
 from pysqlsync_engine.capabilities import Capabilities
 from pysqlsync_engine.data.codec import compile_numbered_encoder, shorten
 from pysqlsync_engine.data.hooks import Detour, Hook
-from pysqlsync_engine.data.loading import EncodedBatch, LoadMode, LoadTarget, RowStore
+from pysqlsync_engine.data.load_options import LoadMode, LoadOptions
+from pysqlsync_engine.data.load_report import Counts, Outcome
+from pysqlsync_engine.data.loading import RowStore
+from pysqlsync_engine.data.parts import EncodedBatch, Part
+from pysqlsync_engine.data.target import LoadTarget
+from pysqlsync_engine.data.text import TextRules
 from pysqlsync_engine.dialect.postgresql.transfer import Transfer, make_transfer, watch_limits
-from pysqlsync_engine.errors import RowError, StatementError
+from pysqlsync_engine.errors import RowError, StatementError, UnsupportedError
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 from pysqlsync_engine.model.object_types import (
     CheckConstraint,
@@ -35,6 +40,27 @@ ROW_ERRORS = frozenset({"21", "22", "23", "44", "P0"})
 
 MAX_REASON_CHARACTERS = 200
 
+_MODES = frozenset({LoadMode.INSERT, LoadMode.UPSERT, LoadMode.DELETE})
+
+
+def _check_options(options: LoadOptions) -> None:
+    """:raises UnsupportedError: if the options ask for more than this loader knows."""
+    plain = (
+        LoadOptions(
+            options.mode,
+            watermark=options.watermark,
+            stream=options.stream,
+            batch=options.batch,
+            atomicity=options.atomicity,
+            chunk_bytes=options.chunk_bytes,
+            redact_values=options.redact_values,
+        )
+        if options.mode in _MODES
+        else None
+    )
+    if options != plain:
+        raise UnsupportedError("this loader stores streams in the modes insert, upsert and delete only")
+
 
 class PostgreSQLLoader:
     """Chooses how to store a stream of rows."""
@@ -43,6 +69,7 @@ class PostgreSQLLoader:
         self._capabilities = capabilities
 
     def open(self, target: LoadTarget) -> RowStore:
+        _check_options(target.options)
         staging = _Staging(target, [make_transfer(target, position) for position in range(len(target.columns))])
         named = {column.name for column in target.columns}
         # a foreign key is checked at the end of a statement, when COPY no longer knows the number of the row
@@ -66,8 +93,15 @@ class _DirectStore:
         self.hooks: Sequence[Hook | None] = [
             transfer.hook if transfer.limits is None else watch_limits(transfer.hook) for transfer in staging.transfers
         ]
+        self.text = _NO_TEXT
 
-    async def store(self, session: Session, batches: AsyncIterator[EncodedBatch]) -> int:
+    async def prepare(self, session: Session) -> None:
+        del session
+
+    async def store(self, session: Session, parts: AsyncIterator[Part]) -> Outcome:
+        return Outcome(Counts(inserted=await self._store(session, _encoded(parts))))
+
+    async def _store(self, session: Session, batches: AsyncIterator[EncodedBatch]) -> int:
         target = self._staging.target
         names = [column.name.name for column in target.columns]
         sent = 0
@@ -77,12 +111,21 @@ class _DirectStore:
                     sent += await session.copy(target.table.name, names, _only(batch))
             except Detour:
                 staged = _StagedStore(self._staging)
-                return sent + await staged.store(session, _again(batch, batches, staged.hooks))
+                return sent + await staged.copy_and_merge(session, _again(batch, batches, staged.hooks))
             except StatementError as error:
                 error.row = None if error.row is None else sent + error.row
                 raise _explain(target, error) from _cause(target, error)
         await _advance_identity(session, target)
         return sent
+
+
+_NO_TEXT = TextRules((), obstacle="rows are sent as values")
+
+
+async def _encoded(parts: AsyncIterator[Part]) -> AsyncGenerator[EncodedBatch]:
+    async for part in parts:
+        if isinstance(part, EncodedBatch):
+            yield part
 
 
 async def _only(batch: EncodedBatch) -> AsyncGenerator[EncodedBatch]:
@@ -107,8 +150,22 @@ class _StagedStore:
     def __init__(self, staging: _Staging) -> None:
         self._staging = staging
         self.hooks: Sequence[Hook | None] = [transfer.hook for transfer in staging.transfers]
+        self.text = _NO_TEXT
 
-    async def store(self, session: Session, batches: AsyncIterator[EncodedBatch]) -> int:
+    async def prepare(self, session: Session) -> None:
+        del session
+
+    async def store(self, session: Session, parts: AsyncIterator[Part]) -> Outcome:
+        affected = await self.copy_and_merge(session, _encoded(parts))
+        match self._staging.target.mode:
+            case LoadMode.INSERT:
+                return Outcome(Counts(inserted=affected))
+            case LoadMode.DELETE:
+                return Outcome(Counts(deleted=affected))
+            case _:
+                return Outcome(Counts(updated=affected))
+
+    async def copy_and_merge(self, session: Session, batches: AsyncIterator[EncodedBatch]) -> int:
         staging = self._staging
         target = staging.target
         await session.execute(staging.create())
@@ -243,7 +300,7 @@ async def _merge(session: Session, staging: _Staging, relation: str) -> int:
             await session.fetch(staging.lock(relation, "UPDATE"))
             keys = f"({staging.last_rows(relation)}) s WHERE {staging.matches('t', 's')}"
             return await session.execute(f"DELETE FROM {staging.target.table.name} t USING {keys}")
-        case LoadMode.UPSERT:
+        case _:
             if not staging.is_partial:
                 return await session.execute(staging.insert(staging.last_rows(relation)) + staging.on_conflict())
             await session.fetch(staging.lock(relation, "NO KEY UPDATE"))

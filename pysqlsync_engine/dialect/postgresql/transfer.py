@@ -10,7 +10,7 @@ from typing import Any
 from pysqlsync_engine.data.fitting import choose_hook, is_class, simple_hook
 from pysqlsync_engine.data.hooks import Detour, Hook, is_collection, refuse, text_hook
 from pysqlsync_engine.data.labels import extensible_hook, label_hook
-from pysqlsync_engine.data.loading import LoadTarget
+from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.model.annotations import unwrap
 from pysqlsync_engine.model.data_types import SqlArray, SqlBit, SqlDate, SqlOpaque, SqlTimestamp, SqlType
 from pysqlsync_engine.model.object_types import Column, Lookup

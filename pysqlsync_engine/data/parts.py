@@ -1,0 +1,96 @@
+"""What a stream of rows is made of on its way to a store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import TypeAlias
+
+from pysqlsync_engine.data.codec import NumberedEncoder
+from pysqlsync_engine.data.text import TextPart
+from pysqlsync_engine.session import Batch, Row
+
+ENCODED_ROWS = 256
+"""Rows that are encoded at once: few enough to still be in the processor's cache when the driver reads them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """
+    Rows that follow each other in the stream.
+
+    :param first: Number of the first one in the stream, from 1.
+    """
+
+    rows: Batch
+    first: int
+
+
+class EncodedBatch:
+    """
+    Rows as the driver takes them, encoded while they are sent, so that client and server work at the same time.
+
+    Iterating raises whatever a hook raises; it may be done again.
+    """
+
+    def __init__(self, runs: Sequence[Run], encode: NumberedEncoder) -> None:
+        self.runs = tuple(runs)
+        self._encode = encode
+
+    def __len__(self) -> int:
+        return sum(len(run.rows) for run in self.runs)
+
+    def __iter__(self) -> Iterator[Row]:
+        return chain.from_iterable(chain.from_iterable(map(self._encoded, self.runs)))
+
+    def recoded(self, encode: NumberedEncoder) -> EncodedBatch:
+        """:returns: The same rows, encoded in another way."""
+        return EncodedBatch(self.runs, encode)
+
+    def number_of(self, position: int) -> int:
+        """
+        :param position: Of a row in this batch, from 1.
+        :returns: Number of the row in its stream.
+        """
+        for run in self.runs:
+            if position <= len(run.rows):
+                return run.first + position - 1
+            position -= len(run.rows)
+        raise IndexError("the batch has fewer rows")
+
+    def _encoded(self, run: Run) -> Iterator[Batch]:
+        rows, encode = run.rows, self._encode
+        return (
+            encode(rows[start : start + ENCODED_ROWS], run.first + start) for start in range(0, len(rows), ENCODED_ROWS)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """
+    A row that is set aside.
+
+    :param row: Number of the row in its stream, from 1.
+    :param reason: What is wrong, without the value.
+    :param column: Name of the column at fault; `None` if the row as a whole is.
+    :param record: The row as text, for people: a JSON object of its fields, or the record of the file.
+    :param place: Where the source has it, such as `flights.csv: line 7`; `None` if it does not know.
+    """
+
+    row: int
+    reason: str
+    column: str | None = None
+    record: str | None = None
+    place: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejects:
+    """Rows that cannot be stored, found before they were sent."""
+
+    rows: tuple[Reject, ...]
+
+
+Part: TypeAlias = EncodedBatch | TextPart | Rejects
+"""Some rows of a stream, in order."""

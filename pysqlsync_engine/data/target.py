@@ -1,0 +1,108 @@
+"""Where the rows of a stream go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pysqlsync_engine.data.load_options import History, LoadMode, LoadOptions
+from pysqlsync_engine.errors import RowError
+from pysqlsync_engine.model.fields import Fields
+from pysqlsync_engine.model.object_types import Column, Table
+
+_KEYED = frozenset({LoadMode.UPSERT, LoadMode.DELETE, LoadMode.MIRROR, LoadMode.HISTORY})
+
+
+@dataclass(frozen=True, slots=True)
+class LoadTarget:
+    """
+    Where the rows of one stream go.
+
+    :param columns: The named columns of the table, in the order of the values of a row.
+    :param types: Python type (annotation) of each value.
+    """
+
+    table: Table
+    columns: tuple[Column, ...]
+    types: tuple[Any, ...]
+    options: LoadOptions
+
+    @property
+    def mode(self) -> LoadMode:
+        """What becomes of the rows."""
+        return self.options.mode
+
+    @property
+    def redact_values(self) -> bool:
+        """True if messages must not show values of rows."""
+        return self.options.redact_values
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """Columns that tell rows apart: those of the primary key, but for the one that tells versions apart."""
+        history = self.options.history
+        return tuple(name for name in self.table.key_names if history is None or name != history.valid_from)
+
+    def row_error(self, column: str | None, row: int | None, reason: str, value: str | None = None) -> RowError:
+        """
+        :param reason: What is wrong, without the value.
+        :param value: The value in a form that fits in a message; `None` if it is not known.
+        :returns: Error for a row of the stream, without the value if values are redacted.
+        """
+        if self.redact_values:
+            return RowError(self.table.name.display, column, row, reason.removesuffix("; got"))
+        return RowError(self.table.name.display, column, row, reason, value)
+
+
+def choose_target(table: Table, fields: Fields, options: LoadOptions) -> LoadTarget:
+    """
+    :returns: Where the fields go.
+    :raises ValueError: if a name is unknown or repeated, or a column is missing that the mode needs.
+    """
+    name, names = table.name.display, fields.names
+    if not names:
+        raise ValueError(f"{name}: no fields are named; name at least one column")
+    for position, field in enumerate(names):
+        if field not in table.column_names:
+            raise ValueError(f"{name}: no column {field!r}; columns: {', '.join(table.column_names)}")
+        if field in names[:position]:
+            raise ValueError(f"{name}: column {field!r} is named twice; name each column once")
+    columns = tuple(table.column(field) for field in names)
+    target = LoadTarget(table, columns, fields.types, options)
+    _check_keys(target, names)
+    _check_options(target, names)
+    return target
+
+
+def _check_keys(target: LoadTarget, names: tuple[str, ...]) -> None:
+    name = target.table.name.display
+    if target.mode not in _KEYED:
+        return
+    if not target.key_names:
+        raise ValueError(f"{name}: rows cannot be told apart without a primary key; insert them instead")
+    missing = [key for key in target.key_names if key not in names]
+    if missing:
+        raise ValueError(f"{name}: expected the primary key among the fields; add {', '.join(missing)}")
+
+
+def _check_options(target: LoadTarget, names: tuple[str, ...]) -> None:
+    name, options = target.table.name.display, target.options
+    watermark = None if options.watermark is None else options.watermark.column
+    for role, column in (("version", options.version), ("watermark", watermark)):
+        if column is not None and column not in names:
+            raise ValueError(f"{name}: expected the {role} column {column!r} among the fields")
+    own = _own_columns(options.deleted_at, options.history)
+    for column in own:
+        if column not in target.table.column_names:
+            raise ValueError(f"{name}: no column {column!r}; columns: {', '.join(target.table.column_names)}")
+        if column in names:
+            raise ValueError(f"{name}: column {column!r} is written by the mode; leave it out of the fields")
+    if options.history is not None and options.history.valid_from not in target.table.key_names:
+        raise ValueError(f"{name}: expected {options.history.valid_from!r} in the primary key, to tell versions apart")
+
+
+def _own_columns(deleted_at: str | None, history: History | None) -> tuple[str, ...]:
+    names = [deleted_at]
+    if history is not None:
+        names += [history.valid_from, history.valid_to, history.current]
+    return tuple(name for name in names if name is not None)

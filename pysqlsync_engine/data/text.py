@@ -1,0 +1,78 @@
+"""Rows that are text already: in what form a file has them, and which of it a server stores as it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TextFormat:
+    r"""
+    How a file spells records; each ends with a line feed.
+
+    :param delimiter: One character between cells.
+    :param null: Spelling of NULL.
+    :param quote: Character around cells that hold a delimiter, a line feed or itself, which is then doubled; `None` if special
+        characters are escaped by a backslash instead (`\t`, `\n`, `\\`).
+    """
+
+    delimiter: str = "\t"
+    null: str = "\\N"
+    quote: str | None = None
+
+
+TSV = TextFormat()
+"""As servers write it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextColumn:
+    r"""
+    Which cells of a column a server stores exactly as they would be stored as values.
+
+    A cell that does not fit is parsed, and sent (or refused) as a value.
+
+    :param pattern: Regular expression for the whole cell, NULL aside; `None` for any text. It matches neither a delimiter, a quote,
+        a backslash nor a line feed, and has no groups other than `(?:...)`.
+    :param max_bytes: Longest cell, in bytes; `None` without limit.
+    """
+
+    pattern: str | None = None
+    max_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextRules:
+    r"""
+    What text a store takes as it is.
+
+    :param columns: For each column of the stream which cells it takes; `None` for one whose text it never does.
+    :param obstacle: Why no text is taken at all; `None` if it is.
+    :param escapes: Letters that mean the same to the server after a backslash as in a file (`t` for `\t`).
+    :param skips: True if cells that belong to no column are left out by the server.
+    :param quoted: True if the server reads cells in quotes (CSV).
+    """
+
+    columns: tuple[TextColumn | None, ...]
+    obstacle: str | None = None
+    escapes: str = "bfnrtv\\"
+    skips: bool = False
+    quoted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """
+    Records of a file that go to the server as they are.
+
+    :param records: Whole records, each with its line feed, in UTF-8; an empty cell between quotes means what `form` says of NULL.
+    :param rows: How many these are.
+    :param first: Number of the first one in the stream, from 1.
+    :param layout: For each cell of a record the position of its column in the stream; `None` for one that is left out.
+    """
+
+    records: bytes
+    rows: int
+    first: int
+    form: TextFormat
+    layout: tuple[int | None, ...]
