@@ -8,6 +8,7 @@ import re
 from pysqlsync_engine.errors import DefinitionError
 from pysqlsync_engine.formation.context import Site
 from pysqlsync_engine.formation.inspection import FieldSpec, TypeSpec
+from pysqlsync_engine.formation.items import list_items
 from pysqlsync_engine.formation.markers import find_tag, find_tags
 from pysqlsync_engine.formation.rules import default_literal
 from pysqlsync_engine.formation.values import Value
@@ -61,6 +62,7 @@ def form_column(field: FieldSpec, value: Value, site: Site, *, is_key: bool) -> 
         markers=find_tags(spec, ColumnMarker),
         enumeration=value.enumeration,
         label_map=value.label_map,
+        list_items=list_items(spec, site),
     )
 
 

@@ -8,12 +8,15 @@ from pysqlsync_engine.errors import DefinitionError, UnsupportedError
 from pysqlsync_engine.formation.columns import form_column
 from pysqlsync_engine.formation.context import Context, Site
 from pysqlsync_engine.formation.inspection import ClassSpec, FieldSpec, TypeSpec
-from pysqlsync_engine.formation.markers import check_no_key_tags, check_tags
+from pysqlsync_engine.formation.items import list_items
+from pysqlsync_engine.formation.markers import check_no_key_tags, check_tags, find_tags
 from pysqlsync_engine.formation.names import object_name
 from pysqlsync_engine.formation.tables import columns_of, field_site
 from pysqlsync_engine.formation.values import field_value, is_apart
 from pysqlsync_engine.model.data_types import SqlInteger
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
+from pysqlsync_engine.model.list_types import LIST_POSITION, LIST_VALUE
+from pysqlsync_engine.model.list_types import list_table_name as name_of_list
 from pysqlsync_engine.model.object_types import (
     Column,
     ForeignKeyConstraint,
@@ -21,12 +24,7 @@ from pysqlsync_engine.model.object_types import (
     ReferentialAction,
     Table,
 )
-
-LIST_POSITION = LocalId("position")
-"""Column with the place of an element in its list, from 0; a set has none."""
-
-LIST_VALUE = LocalId("value")
-"""Column with the element."""
+from pysqlsync_engine.model.type_markers import RenamedFrom
 
 POSITION_TYPE = SqlInteger(4)
 
@@ -49,13 +47,12 @@ def list_table_name(spec: ClassSpec, owner: QualifiedId, field: str) -> Qualifie
     :param owner: Name of the table of the class.
     :returns: Name of the table that a list of the class has.
     """
-    column = spec.field(field, f"class {spec.name}").column_name
-    return QualifiedId(owner.namespace, f"{owner.name}_{column}")
+    return name_of_list(owner, LocalId(spec.field(field, f"class {spec.name}").column_name))
 
 
 def _form_list_table(field: FieldSpec, owner: Table, site: Site) -> Table:
     key = _owner_key(field, owner, site)
-    name = QualifiedId(owner.name.namespace, f"{owner.name.name}_{site.column.name}")
+    name, *former_names = _names(field, owner, site)
     is_set = field.type.type is set
     element = _element(field.type, site, is_set=is_set)
     inner = Site(site.place, name, LIST_VALUE, site.context)
@@ -83,7 +80,15 @@ def _form_list_table(field: FieldSpec, owner: Table, site: Site) -> Table:
         description=field.description,
         relations=value.relations,
         lookups=(*(lookup for lookup in owner.lookups if lookup.column in key), *value.lookups),
+        renamed_from=tuple(former_names),
+        list_items=list_items(field.type, site),
     )
+
+
+def _names(field: FieldSpec, owner: Table, site: Site) -> Iterator[QualifiedId]:
+    """:returns: Name of the table of a list, and names that it may have had, as those of its owner and of the field are part of it."""
+    columns = (site.column, *(LocalId(tag.name) for tag in find_tags(field.type, RenamedFrom)))
+    yield from (name_of_list(table, column) for table in (owner.name, *owner.renamed_from) for column in columns)
 
 
 def _key_column(column: Column) -> Column:
@@ -92,6 +97,7 @@ def _key_column(column: Column) -> Column:
         column.name,
         column.data_type,
         collation=column.collation,
+        renamed_from=column.renamed_from,
         enumeration=column.enumeration,
         label_map=column.label_map,
     )

@@ -16,6 +16,7 @@ from pysqlsync_engine.model.constraint_types import Deferrability, ReferentialAc
 from pysqlsync_engine.model.data_types import SqlType
 from pysqlsync_engine.model.database_object import DatabaseObject
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
+from pysqlsync_engine.model.list_types import ListItems
 from pysqlsync_engine.model.object_types import Generated, IdentityMode, Lookup, Relation
 from pysqlsync_engine.options import Hazard
 
@@ -137,7 +138,8 @@ def _is_required(field: Field[Any]) -> bool:
 
 def _classes() -> dict[str, type]:
     """:returns: All classes that a plan may consist of, those of the vendors that are loaded included."""
-    plain: list[type] = [Plan, Step, RangeUpdate, LocalId, QualifiedId, Generated, Relation, Lookup, operations.EnumUse]
+    plain: list[type] = [Plan, Step, RangeUpdate, LocalId, QualifiedId, Generated, Relation, Lookup, ListItems]
+    plain.append(operations.EnumUse)
     plain += [*get_args(operations.Operation), *get_args(operations.TableChange)]
     return {cls.__name__: cls for cls in (*plain, *_descendants(SqlType), *_descendants(DatabaseObject))}
 

@@ -28,6 +28,7 @@ from pysqlsync_engine.model.constraint_types import (
 from pysqlsync_engine.model.data_types import SqlType
 from pysqlsync_engine.model.database_object import DatabaseObject
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
+from pysqlsync_engine.model.list_types import ListItems
 
 __all__ = [
     "Catalog",
@@ -105,6 +106,7 @@ class Column(DatabaseObject):
     :param enumeration: Name that an enumeration has (or would have) as a type or as a lookup table, if the column holds its
         labels, in whatever way; not compared.
     :param label_map: As for `EnumType`, for a column that holds labels, or keys of them, or the labels of a lookup table.
+    :param list_items: What is in it, if it holds a list of a class; not compared.
     """
 
     name: LocalId
@@ -120,6 +122,7 @@ class Column(DatabaseObject):
     backfill: str | None = field(default=None, compare=False, kw_only=True)
     enumeration: QualifiedId | None = field(default=None, compare=False, kw_only=True)
     label_map: tuple[tuple[str, str], ...] = field(default=(), compare=False, kw_only=True)
+    list_items: ListItems | None = field(default=None, compare=False, kw_only=True)
     markers: tuple[object, ...] = field(default=(), compare=False, kw_only=True)
 
     @property
@@ -171,6 +174,7 @@ class Table(DatabaseObject):
     :param lookups: Columns whose values are labels of a lookup table; as `relations`.
     :param indexes: Those that no constraint is behind, sorted by name.
     :param renamed_from: Names that the table may have had before, the latest first; not compared.
+    :param list_items: What is in it, if it is the table of a list; not compared.
     :param markers: As for a column.
     """
 
@@ -184,6 +188,7 @@ class Table(DatabaseObject):
     lookups: tuple[Lookup, ...] = field(default=(), compare=False)
     indexes: tuple[Index, ...] = field(default=(), kw_only=True)
     renamed_from: tuple[QualifiedId, ...] = field(default=(), compare=False, kw_only=True)
+    list_items: ListItems | None = field(default=None, compare=False, kw_only=True)
     markers: tuple[object, ...] = field(default=(), compare=False, kw_only=True)
 
     @property

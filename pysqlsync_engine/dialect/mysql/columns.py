@@ -136,6 +136,7 @@ class ColumnLowering:
             markers=column.markers,
             enumeration=column.enumeration,
             label_map=column.label_map,
+            list_items=column.list_items,
             on_update=None if on_update is None else self._now(on_update.expression, data_type),
             visible=not any(isinstance(marker, MySQLInvisible) for marker in column.markers),
         )

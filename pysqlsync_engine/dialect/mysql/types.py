@@ -113,6 +113,7 @@ class _Lowering:
             lookups=tuple(map(_lookup, table.lookups)),
             indexes=indexes,
             renamed_from=tuple(map(physical_name, table.renamed_from)),
+            list_items=table.list_items,
             markers=table.markers,
             engine=None if (options.engine or _DEFAULT_ENGINE).lower() == _DEFAULT_ENGINE else options.engine,
             collation=options.collation,
