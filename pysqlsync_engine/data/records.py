@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 
 def describe_row(names: Sequence[str], row: Any) -> str:
@@ -13,11 +13,14 @@ def describe_row(names: Sequence[str], row: Any) -> str:
     :param row: A row, or what was given in its place.
     :returns: A JSON object with the values as text; one that is no sequence is shown whole.
     """
-    if not isinstance(row, Sequence) or isinstance(row, str | bytes):
+    if not _is_sequence(row):
         return json.dumps({"row": _text(row)})
-    values = list[Any](row)
-    labels = [*names, *(f"value {position}" for position in range(len(names) + 1, len(values) + 1))]
-    return json.dumps({label: _text(value) for label, value in zip(labels, values, strict=False)})
+    labels = [*names, *(f"value {position}" for position in range(len(names) + 1, len(row) + 1))]
+    return json.dumps({label: _text(value) for label, value in zip(labels, row, strict=False)})
+
+
+def _is_sequence(row: Any) -> TypeGuard[Sequence[Any]]:
+    return isinstance(row, Sequence) and not isinstance(row, str | bytes)
 
 
 def _text(value: Any) -> str | None:
