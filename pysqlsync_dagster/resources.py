@@ -21,11 +21,24 @@ def restore(resource_class: type[DatabaseResource], values: Mapping[str, Any]) -
     return resource_class(**values)
 
 
+def refuse_typed_password(run_config: Mapping[str, Any]) -> None:
+    """:raises ValueError: if somebody has typed a password into the configuration of the run, where it is stored as it is."""
+    resources: Any = run_config.get("resources") or {}
+    for name, resource in resources.items():
+        settings: Any = (resource or {}).get("config") or {}
+        if isinstance(settings.get("password"), str):
+            raise ValueError(
+                f"resource {name!r}: the configuration of this run has a password in plain text, which is stored and shown; change "
+                "the password, and give the name of an environment variable instead: `password: {env: NAME}`"
+            )
+
+
 class DatabaseResource(dg.ConfigurableResource[Any]):
     """
     A database, with a pool of connections that is open while a run (or, in a multi-process run, a step) executes.
 
-    Assets take a connection with `async with database.connection() as connection:`.
+    All steps that a process executes share the pool. Assets take a connection with
+    `async with database.connection() as connection:`, several of them for work side by side.
     """
 
     pool_size: int = Field(
@@ -85,20 +98,26 @@ class DatabaseResource(dg.ConfigurableResource[Any]):
         return (restore, (type(self), values))
 
 
-class PostgreSQLResource(DatabaseResource):
+class ServerResource(DatabaseResource):
     """
-    A database on a PostgreSQL server.
+    A database on a server that somebody else runs, reached over the network or a Unix-domain socket.
 
-    The password is given as `dagster.EnvVar("NAME")`, so that the UI shows the name of the variable only.
+    The password is given as `dagster.EnvVar("NAME")` and in no other way, so that definitions, run configuration, events and
+    logs hold the name of the variable only. The driver is imported when the first connection is opened.
     """
 
     host: str = Field(
         default="localhost", description="Name or address; the directory of a Unix-domain socket if it starts with '/'."
     )
-    port: int = Field(default=5432, ge=1, le=65535, description="Port number.")
+    port: int | None = Field(
+        default=None, ge=1, le=65535, description="Port number; empty for the usual one of the product."
+    )
     username: str | None = Field(default=None, description="Name to log in with; empty for the driver's default.")
     password: str | None = Field(
-        default=None, repr=False, description="Give it as EnvVar; empty for peer authentication or a password file."
+        default=None,
+        repr=False,
+        description="Give it as EnvVar; empty for peer authentication or a password file.",
+        json_schema_extra={"dagster__is_secret": True},
     )
     database: str | None = Field(default=None, description="Database to open; empty for the server's default.")
     ssl: SSLMode | None = Field(
@@ -110,9 +129,9 @@ class PostgreSQLResource(DatabaseResource):
     )
 
     @property
-    def dialect(self) -> str:
-        """`postgresql`."""
-        return "postgresql"
+    @abstractmethod
+    def title(self) -> str:
+        """Name of the class, for people."""
 
     @property
     def parameters(self) -> ConnectionParameters:
@@ -133,6 +152,19 @@ class PostgreSQLResource(DatabaseResource):
         """The settings as they are: the server is somebody else's."""
         yield self.parameters
 
+    @asynccontextmanager
+    async def yield_for_execution(  # pyright: ignore[reportIncompatibleMethodOverride]  # Dagster awaits an async one
+        self, context: dg.InitResourceContext
+    ) -> AsyncGenerator[DatabaseResource, None]:
+        """
+        Called by Dagster around a run.
+
+        :raises ValueError: if the configuration of the run has a password in plain text.
+        """
+        refuse_typed_password({} if context.run is None else context.run.run_config)
+        async with self.open():
+            yield self
+
     def get_resource_definition(self) -> Any:
         """
         Called by Dagster when the resource becomes part of definitions.
@@ -141,10 +173,38 @@ class PostgreSQLResource(DatabaseResource):
         """
         if type(self.password) is str:
             raise ValueError(
-                "PostgreSQLResource: password is given as plain text, which the Dagster UI would show; "
+                f"{self.title}: password is given as plain text, which the Dagster UI would show; "
                 'put it into an environment variable and pass password=dagster.EnvVar("NAME")'
             )
         return super().get_resource_definition()
+
+
+class PostgreSQLResource(ServerResource):
+    """A database on a PostgreSQL server."""
+
+    @property
+    def title(self) -> str:
+        """Name of the class, for people."""
+        return "PostgreSQLResource"
+
+    @property
+    def dialect(self) -> str:
+        """`postgresql`."""
+        return "postgresql"
+
+
+class MySQLResource(ServerResource):
+    """A database on a server of MySQL or of MariaDB; which of them it is, the server tells."""
+
+    @property
+    def title(self) -> str:
+        """Name of the class, for people."""
+        return "MySQLResource"
+
+    @property
+    def dialect(self) -> str:
+        """`mysql`."""
+        return "mysql"
 
 
 class EmbeddedPostgreSQLResource(DatabaseResource):

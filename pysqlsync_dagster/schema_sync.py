@@ -153,7 +153,7 @@ def check_description(outcome: SchemaOutcome) -> str:
 def schema_asset_key(tables: TableModule) -> dg.AssetKey:
     """:returns: Key of the schema asset of a module: `schema`, below the namespace."""
     described = tables.tables()
-    namespace = described[0].table.name.namespace if described else None
+    namespace = described[0].name.namespace if described else None
     return dg.AssetKey(["schema"] if namespace is None else [namespace, "schema"])
 
 

@@ -24,6 +24,7 @@ class DescribedTable:
 
     :param table: As the server will report it, with its namespace.
     :param catalog: All tables and types that the classes of the module need.
+    :param name: As the classes call it: with a namespace also where the server has none and a prefix stands for it.
     :param dialect: Name of the kind of database.
     :param owners: Owners of all tables of the module, as Dagster takes them.
     :param partitions: `None` for a table that is always loaded whole.
@@ -32,6 +33,7 @@ class DescribedTable:
     cls: type
     table: Table
     catalog: Catalog
+    name: QualifiedId
     dialect: str
     owners: tuple[str, ...] = ()
     partitions: dg.TimeWindowPartitionsDefinition | None = None
@@ -85,14 +87,26 @@ class TableModule:
         return tuple(
             DescribedTable(
                 cls=cls,
-                table=engine.get_table(cls, self.options),
+                table=table,
                 catalog=catalog,
+                name=described_name(table.name, catalog),
                 dialect=self.dialect,
                 owners=self.owners,
                 partitions=self.partitions.get(cls),
             )
-            for cls in classes
+            for cls, table in ((cls, engine.get_table(cls, self.options)) for cls in classes)
         )
+
+
+def described_name(name: QualifiedId, catalog: Catalog) -> QualifiedId:
+    """:returns: The name of a table with the namespace that its class is in, where the server knows a prefix only."""
+    if name.namespace is not None:
+        return name
+    for namespace in catalog.namespaces:
+        prefix = f"{namespace.name.name}__"
+        if namespace.name.name and any(table.name == name for table in namespace.tables):
+            return QualifiedId(namespace.name.name, name.name.removeprefix(prefix))
+    return name
 
 
 def table_key(name: QualifiedId) -> dg.AssetKey:
@@ -126,10 +140,10 @@ class TableTranslator:
         if reference is not None:
             metadata["dagster/code_references"] = reference
         return dg.AssetSpec(
-            key=table_key(table.name),
+            key=table_key(described.name),
             description=table.description,
             metadata=metadata,
-            group_name=group_name(table.name.namespace),
+            group_name=group_name(described.name.namespace),
             code_version=model_version(table, described.catalog),
             owners=described.owners,
             kinds={described.dialect, "table"},
@@ -175,11 +189,13 @@ def build_table_specs(
     described = tables.tables()
     specs = {each.cls: translator.get_asset_spec(each) for each in described}
     keys = {each.table.name: specs[each.cls].key for each in described}
-    references = acyclic_references([table for each in described[:1] for table in each.catalog.tables()])
+    catalog = described[0].catalog if described else Catalog()
+    references = acyclic_references(tuple(catalog.tables()))
     complete: dict[type, dg.AssetSpec] = {}
     for each in described:
         spec = specs[each.cls]
-        found = [keys.get(name, table_key(name)) for name in references.get(each.table.name, ())]
+        referenced = references.get(each.table.name, ())
+        found = [keys.get(name) or table_key(described_name(name, catalog)) for name in referenced]
         complete[each.cls] = spec.replace_attributes(  # pyright: ignore[reportUnknownMemberType] - of Dagster
             deps=[*spec.deps, *upstream, *found]
         )

@@ -11,7 +11,14 @@ from typing import Any
 
 import dagster as dg
 
-from pysqlsync_dagster import AssetOptions, PostgreSQLResource, TableModule, TableTranslator, build_assets
+from pysqlsync_dagster import (
+    AssetOptions,
+    MySQLResource,
+    PostgreSQLResource,
+    TableModule,
+    TableTranslator,
+    build_assets,
+)
 from pysqlsync_engine.base import GeneratorOptions, SyncPolicy
 from pysqlsync_engine.data.sources import Fields, Window
 from pysqlsync_engine.parameters import ConnectionParameters
@@ -65,9 +72,10 @@ def customers() -> Rows:
     return Rows(Fields(("id", "email", "name"), (int, str, str)), rows)
 
 
-def tables(module: ModuleType = orders_model) -> TableModule:
+def tables(module: ModuleType = orders_model, *, dialect: str = "postgresql") -> TableModule:
     return TableModule(
         module,
+        dialect=dialect,
         options=GeneratorOptions(namespaces={module: "shop"}),
         owners=("team:shop",),
         partitions={module.Order: DAYS},
@@ -82,16 +90,19 @@ def assets(
     translator: TableTranslator | None = None,
     policy: SyncPolicy | None = None,
     options: AssetOptions | None = None,
+    dialect: str = "postgresql",
 ) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     sources = {module.Customer: customer_rows or customers(), module.Order: orders or OrdersByDay()}
-    return build_assets(tables(module), sources=sources, translator=translator, policy=policy, options=options)
+    described = tables(module, dialect=dialect)
+    return build_assets(described, sources=sources, translator=translator, policy=policy, options=options)
 
 
-def resource(parameters: ConnectionParameters) -> PostgreSQLResource:
+def resource(parameters: ConnectionParameters, *, dialect: str = "postgresql") -> PostgreSQLResource | MySQLResource:
     """:returns: The database at this address; its password is taken from the environment."""
-    return PostgreSQLResource(
+    kind = MySQLResource if dialect == "mysql" else PostgreSQLResource
+    return kind(
         host=parameters.host,
-        port=parameters.port or 5432,
+        port=parameters.port,
         username=parameters.username,
         password=dg.EnvVar(PASSWORD_VARIABLE),
         database=parameters.database,
@@ -101,10 +112,11 @@ def resource(parameters: ConnectionParameters) -> PostgreSQLResource:
 
 def job() -> dg.JobDefinition:
     """:returns: The job over all assets, on the database that the environment names."""
-    host, port, username, name = os.environ[ADDRESS_VARIABLE].split("|")
-    database = resource(ConnectionParameters(host=host, port=int(port), username=username, database=name))
+    host, port, username, name, dialect = os.environ[ADDRESS_VARIABLE].split("|")
+    parameters = ConnectionParameters(host=host, port=int(port) if port else None, username=username, database=name)
+    database = resource(parameters, dialect=dialect)
     definitions = dg.Definitions(
-        assets=assets(),
+        assets=assets(dialect=dialect),
         resources={"database": database},
         jobs=[
             dg.define_asset_job(  # pyright: ignore[reportUnknownMemberType] - of Dagster
@@ -113,6 +125,12 @@ def job() -> dg.JobDefinition:
         ],
     )
     return definitions.resolve_job_def("shop")
+
+
+def address(parameters: ConnectionParameters, *, dialect: str = "postgresql") -> str:
+    """:returns: What `job` expects in the environment."""
+    parts = (parameters.host, parameters.port or "", parameters.username, parameters.database, dialect)
+    return "|".join(map(str, parts))
 
 
 def partition_range(first: str, last: str) -> dict[str, str]:

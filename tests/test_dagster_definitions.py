@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import pickle
 from types import ModuleType
-from typing import Any
 
 import dagster as dg
 import pytest
@@ -16,16 +14,12 @@ from examples.flights import files
 from examples.flights.definitions import database, flight_definitions
 from pysqlsync_dagster import (
     DescribedTable,
-    EmbeddedPostgreSQLResource,
-    PostgreSQLResource,
     TableModule,
     TableTranslator,
     build_table_specs,
 )
 from pysqlsync_engine.model.key_types import PrimaryKey
 from tests import orders_job, orders_model
-
-CANARY = "correct-horse-battery"
 
 
 def order_spec() -> dg.AssetSpec:
@@ -176,34 +170,3 @@ def test_importing_definitions_does_not_unpack_the_flights(monkeypatch: pytest.M
 
     monkeypatch.setattr(files, "unpack", refuse)
     dg.Definitions.validate_loadable(flight_definitions(database()))
-
-
-def test_a_password_in_plain_text_is_refused_in_definitions() -> None:
-    with pytest.raises(ValueError, match=r"password is given as plain text.*EnvVar") as caught:
-        dg.Definitions(resources={"database": PostgreSQLResource(password=CANARY)}).resolve_all_job_defs()
-    assert CANARY not in str(caught.value)
-
-
-def test_the_password_is_not_in_the_text_of_a_resource() -> None:
-    resource = PostgreSQLResource(password=CANARY, host="db.example.org")
-    assert CANARY not in repr(resource) + str(resource) + repr(resource.parameters)
-    assert resource.parameters.password == CANARY
-
-
-@pytest.mark.parametrize(
-    "resource",
-    [
-        PostgreSQLResource(host="db.example.org", password=dg.EnvVar("SOME_PASSWORD"), pool_size=2),
-        EmbeddedPostgreSQLResource(directory="/srv/somewhere", database="flights"),
-    ],
-)
-def test_a_resource_can_be_pickled(resource: Any) -> None:
-    copy = pickle.loads(pickle.dumps(resource))
-    assert type(copy) is type(resource)
-    assert copy.model_dump(exclude={"password"}) == resource.model_dump(exclude={"password"})
-
-
-async def test_a_connection_outside_of_a_run_is_refused() -> None:
-    with pytest.raises(RuntimeError, match="no pool is open"):
-        async with PostgreSQLResource().connection():
-            pass

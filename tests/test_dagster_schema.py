@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from pysqlsync_dagster import PostgreSQLResource
+from pysqlsync_dagster import DatabaseResource
 from pysqlsync_engine.factory import get_dialect
 from pysqlsync_engine.parameters import ConnectionParameters
 from tests import orders_job, orders_model
@@ -24,7 +24,7 @@ ALLOW_ALL = {"shop__schema": {"config": {"allow": ["DELETES_DATA", "DROPS_OBJECT
 
 
 @pytest.fixture
-def database(postgresql: Server, monkeypatch: pytest.MonkeyPatch) -> PostgreSQLResource:
+def database(postgresql: Server, monkeypatch: pytest.MonkeyPatch) -> DatabaseResource:
     monkeypatch.setenv(orders_job.PASSWORD_VARIABLE, postgresql.parameters.password or "")
     return orders_job.resource(postgresql.parameters)
 
@@ -36,7 +36,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 def run(
-    database: PostgreSQLResource,
+    database: DatabaseResource,
     instance: dg.DagsterInstance,
     module: ModuleType = orders_model,
     *,
@@ -79,7 +79,7 @@ def failures(result: dg.ExecuteInProcessResult) -> str:
 
 
 def test_an_empty_database_gets_the_plan_that_is_shown(
-    database: PostgreSQLResource, instance: dg.DagsterInstance
+    database: DatabaseResource, instance: dg.DagsterInstance
 ) -> None:
     result = run(database, instance, selection=[SCHEMA])
     assert result.success
@@ -93,7 +93,7 @@ def test_an_empty_database_gets_the_plan_that_is_shown(
 
 
 def test_a_second_run_plans_nothing_and_has_the_same_data_version(
-    database: PostgreSQLResource, instance: dg.DagsterInstance
+    database: DatabaseResource, instance: dg.DagsterInstance
 ) -> None:
     results = [run(database, instance, selection=[SCHEMA]) for _ in range(2)]
     assert schema_metadata(results[1])["steps"] == 0
@@ -116,7 +116,7 @@ def test_a_second_run_plans_nothing_and_has_the_same_data_version(
     ids=["renamed field", "shorter text", "removed field", "removed class"],
 )
 def test_a_destructive_change_is_refused_and_shown_and_stops_all_tables(
-    database: PostgreSQLResource, instance: dg.DagsterInstance, replacement: tuple[str, str], hazard: str
+    database: DatabaseResource, instance: dg.DagsterInstance, replacement: tuple[str, str], hazard: str
 ) -> None:
     assert run(database, instance).success
     result = run(database, instance, changed(orders_model, replacement))
@@ -134,7 +134,7 @@ def test_a_destructive_change_is_refused_and_shown_and_stops_all_tables(
     assert check.metadata["plan"].value == shown["plan"]
 
 
-def test_a_refused_plan_changes_nothing(database: PostgreSQLResource, instance: dg.DagsterInstance) -> None:
+def test_a_refused_plan_changes_nothing(database: DatabaseResource, instance: dg.DagsterInstance) -> None:
     run(database, instance)
     run(database, instance, changed(orders_model, ("    name: Annotated", "    full_name: Annotated")))
     again = run(database, instance)
@@ -143,7 +143,7 @@ def test_a_refused_plan_changes_nothing(database: PostgreSQLResource, instance: 
 
 
 def test_a_reviewed_plan_is_applied_with_the_configuration_that_the_refusal_tells(
-    database: PostgreSQLResource, instance: dg.DagsterInstance
+    database: DatabaseResource, instance: dg.DagsterInstance
 ) -> None:
     run(database, instance)
     shorter = changed(orders_model, ("MaxLength(100)", "MaxLength(50)"))
@@ -156,7 +156,7 @@ def test_a_reviewed_plan_is_applied_with_the_configuration_that_the_refusal_tell
 
 
 def test_rows_are_not_loaded_into_a_table_that_has_drifted(
-    postgresql: Server, database: PostgreSQLResource, instance: dg.DagsterInstance
+    postgresql: Server, database: DatabaseResource, instance: dg.DagsterInstance
 ) -> None:
     run(database, instance)
     execute(postgresql.parameters, 'ALTER TABLE "shop"."Customer" ADD COLUMN "added_by_hand" integer')
@@ -169,7 +169,7 @@ def test_rows_are_not_loaded_into_a_table_that_has_drifted(
 
 
 def test_drift_of_one_table_does_not_stop_another(
-    postgresql: Server, database: PostgreSQLResource, instance: dg.DagsterInstance
+    postgresql: Server, database: DatabaseResource, instance: dg.DagsterInstance
 ) -> None:
     run(database, instance)
     execute(postgresql.parameters, 'ALTER TABLE "shop"."Order" ADD COLUMN "added_by_hand" integer')
@@ -177,7 +177,7 @@ def test_drift_of_one_table_does_not_stop_another(
 
 
 def test_a_table_that_was_never_created_is_named_with_what_to_do(
-    database: PostgreSQLResource, instance: dg.DagsterInstance
+    database: DatabaseResource, instance: dg.DagsterInstance
 ) -> None:
     result = run(database, instance, selection=[CUSTOMER])
     assert "materialize the asset 'shop/schema' first" in failures(result)
