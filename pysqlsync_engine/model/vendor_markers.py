@@ -1,4 +1,4 @@
-"""What a class says of a column or a table for one product only; others ignore it."""
+"""What a class says of a column or a table for one product only, or for people; others ignore it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import ClassVar
 @dataclass(frozen=True, slots=True)
 class ColumnMarker:
     """
-    Base of what a field says for one product; formation passes it on to `Column.markers`.
+    Base of what a field says for one product, or for people; formation passes it on to `Column.markers`.
 
     A dialect outside of this package derives its own.
     """
@@ -22,6 +22,17 @@ class ColumnMarker:
 @dataclass(frozen=True, slots=True)
 class TableOptions:
     """Base of what a table says for one product; formation passes it on to `Table.markers`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pii(ColumnMarker):
+    """
+    The values say something of a person: `Annotated[str, Pii("e-mail")]`. Has no effect on the database; values are not shown.
+
+    :param kind: What they say, in a word or two.
+    """
+
+    kind: str = "personal"
 
 
 @dataclass(frozen=True, slots=True)
