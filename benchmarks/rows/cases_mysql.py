@@ -1,0 +1,106 @@
+"""Cases for MySQL and MariaDB, and the one that needs no server."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks.rows import statements
+from benchmarks.rows.cases_postgresql import BYTES, HALVES, PYSQLSYNC, TUPLES, TWO, copying
+from benchmarks.rows.contest import PROJECT, Arena, Case, Command, Contestant, Start, client, own, peer
+from benchmarks.rows.results import Goal
+
+LOAD_DATA = "LOAD DATA LOCAL, C client"
+EXECUTEMANY = "aiomysql executemany"
+ENCODED_ROWS = 3_000_000
+
+
+def mysql_cases() -> list[Case]:
+    """:returns: All cases, in the order of the page."""
+    return [_insert(), _upsert(), _delete()]
+
+
+def _insert() -> Case:
+    return Case(
+        "insert",
+        "Events from TSV into an empty table",
+        "Event",
+        (
+            Contestant(LOAD_DATA, copying("Event", "events.tsv")),
+            Contestant(BYTES, own("tsv", "events.tsv", table="Event")),
+            Contestant(TWO, own("tsv", *HALVES, table="Event")),
+            Contestant(TUPLES, own("tuples", "events.z.tsv", table="Event")),
+            Contestant(PYSQLSYNC, peer("pysqlsync_rows", "insert", "events.z.tsv")),
+            Contestant(EXECUTEMANY, peer("bare_aiomysql", "insert", "events.z.tsv", table="Event")),
+            Contestant("SQLAlchemy Core", peer("sqlalchemy_rows", "insert", "events.z.tsv", table="Event")),
+        ),
+        limit=LOAD_DATA,
+        goals=(
+            Goal(BYTES, LOAD_DATA, 0.95),
+            Goal(TUPLES, LOAD_DATA, 0.95),
+            Goal(TWO, LOAD_DATA, 1.5),
+            Goal(BYTES, PYSQLSYNC, 4),
+            Goal(TUPLES, PYSQLSYNC, 4),
+            Goal(BYTES, None, 150, "memory"),
+            Goal(TUPLES, None, 150, "memory"),
+        ),
+    )
+
+
+def _upsert() -> Case:
+    staged = "C client: staging, ON DUPLICATE KEY"
+    return Case(
+        "upsert",
+        "Events upserted; half of the keys exist",
+        "Event",
+        (
+            Contestant(staged, client(lambda s, i: statements.upsert(s, "Event", i.path("events.tsv")))),
+            Contestant(BYTES, own("tsv", "events.tsv", table="Event", mode="upsert")),
+            Contestant(TWO, own("tsv", *HALVES, table="Event", mode="upsert")),
+            Contestant(TUPLES, own("tuples", "events.z.tsv", table="Event", mode="upsert")),
+            Contestant(PYSQLSYNC, peer("pysqlsync_rows", "upsert", "events.z.tsv")),
+            Contestant(EXECUTEMANY, peer("bare_aiomysql", "upsert", "events.z.tsv", table="Event")),
+        ),
+        before="events.base.tsv",
+        limit=staged,
+        goals=(Goal(BYTES, PYSQLSYNC, 2.2), Goal(TUPLES, PYSQLSYNC, 2.2), Goal(TWO, PYSQLSYNC, 3.2)),
+    )
+
+
+def _delete() -> Case:
+    staged = "C client: staging, DELETE JOIN"
+    return Case(
+        "delete",
+        "A quarter of the events deleted by their keys",
+        "Event",
+        (
+            Contestant(staged, client(lambda s, i: statements.delete(s, "Event", i.path("events.keys.tsv")))),
+            Contestant(BYTES, own("tsv", "events.keys.tsv", table="Event", mode="delete")),
+            Contestant(TUPLES, own("tuples", "events.keys.tsv", table="Event", mode="delete")),
+            Contestant(EXECUTEMANY, peer("bare_aiomysql", "delete", "events.keys.tsv", table="Event")),
+        ),
+        before="events.tsv",
+        limit=staged,
+        goals=(Goal(BYTES, EXECUTEMANY, 50), Goal(TUPLES, EXECUTEMANY, 50)),
+        count=lambda inputs: -(-inputs.rows // 4),
+    )
+
+
+def encoder_case() -> Case:
+    """:returns: The encoder alone, on one core."""
+
+    def start(action: str) -> Start:
+        def make(_arena: Arena) -> Command:
+            words = [sys.executable, "-m", "benchmarks.rows.programs.encoder"]
+            return Command(words, {"PYTHONPATH": str(PROJECT)}, {"action": action, "rows": ENCODED_ROWS})
+
+        return make
+
+    compiled = "engine: compiled encoder"
+    return Case(
+        "encoder",
+        "Rows of 8 columns encoded, two of them converted; one core, no server",
+        None,
+        (Contestant(compiled, start("compiled")), Contestant("a function for each cell", start("closures"))),
+        goals=(Goal(compiled, None, 3_000_000),),
+        count=lambda _inputs: ENCODED_ROWS,
+    )

@@ -1,0 +1,308 @@
+"""Cases for PostgreSQL: inserts, upserts, reloads, deletes, Parquet, and a CSV file on the command line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from benchmarks.rows import statements
+from benchmarks.rows.contest import PROJECT, Arena, Case, Command, Contestant, Start, client, own, peer
+from benchmarks.rows.inputs import Inputs
+from benchmarks.rows.results import Goal
+from benchmarks.rows.servers import BenchServer
+
+HALVES = ("events.1.tsv", "events.2.tsv")
+PSQL = r"psql \copy"
+STAGED = "psql: staging, ON CONFLICT"
+LIST = "pysqlsync, rows in a list"
+PYSQLSYNC = "pysqlsync"
+BYTES, TWO, TUPLES = "engine: bytes", "engine: bytes, 2 streams", "engine: tuples"
+EXECUTEMANY = "asyncpg executemany"
+
+
+def copying(table: str, name: str, *, form: str = "text", here: bool = True) -> Start:
+    """:returns: The server's own limit: its client copies a file, or the server reads it itself."""
+
+    def write(server: BenchServer, inputs: Inputs) -> list[str]:
+        return [statements.copy(server, statements.place(server, table), inputs.path(name), form=form, here=here)]
+
+    return client(write)
+
+
+def _insert() -> Case:
+    return Case(
+        "insert",
+        "Events from TSV into an empty table",
+        "Event",
+        (
+            Contestant(PSQL, copying("Event", "events.tsv")),
+            Contestant("COPY FROM, read by the server", copying("Event", "events.tsv", here=False)),
+            Contestant(BYTES, own("tsv", "events.tsv", table="Event")),
+            Contestant(TWO, own("tsv", *HALVES, table="Event")),
+            Contestant("asyncpg copy_to_table, bytes", peer("bare_asyncpg", "raw", "events.tsv", table="Event")),
+            Contestant("asyncpg copy_to_table, 2 connections", peer("bare_asyncpg", "raw", *HALVES, table="Event")),
+            Contestant("psycopg, raw blocks", peer("psycopg_rows", "raw", "events.tsv", table="Event")),
+            Contestant(TUPLES, own("tuples", "events.z.tsv", table="Event")),
+            Contestant("tsv2py, asyncpg copy_records", peer("bare_asyncpg", "records", "events.z.tsv", table="Event")),
+            Contestant("tsv2py, psycopg write_row", peer("psycopg_rows", "records", "events.z.tsv", table="Event")),
+            Contestant(PYSQLSYNC, peer("pysqlsync_rows", "insert", "events.z.tsv")),
+            Contestant(LIST, peer("pysqlsync_rows", "insert_list", "events.z.tsv")),
+            Contestant("SQLAlchemy Core", peer("sqlalchemy_rows", "insert", "events.z.tsv", table="Event")),
+        ),
+        limit=PSQL,
+        goals=(
+            Goal(BYTES, PSQL, 0.97),
+            Goal(TWO, PSQL, 1.4),
+            Goal(TUPLES, PYSQLSYNC, 1.3),
+            Goal(TUPLES, LIST, 0.1, "memory"),
+            Goal(BYTES, None, 150, "memory"),
+            Goal(TUPLES, None, 150, "memory"),
+        ),
+    )
+
+
+def _insert_csv() -> Case:
+    return Case(
+        "insert-csv",
+        "Events from CSV into an empty table",
+        "Event",
+        (
+            Contestant(PSQL, copying("Event", "events.csv", form="csv")),
+            Contestant("engine: CSV", own("csv", "events.csv", table="Event")),
+        ),
+        limit=PSQL,
+        goals=(Goal("engine: CSV", None, 150, "memory"),),
+    )
+
+
+def _tuples() -> Case:
+    return Case(
+        "insert-tuples",
+        "Events as tuples, parsed before the clock starts",
+        "Event",
+        (
+            Contestant(PSQL, copying("Event", "events.tsv")),
+            Contestant("asyncpg copy_records_to_table", peer("bare_asyncpg", "at_hand", "events.z.tsv", table="Event")),
+            Contestant(TUPLES, own("at_hand", "events.z.tsv", table="Event")),
+        ),
+        limit=PSQL,
+        goals=(Goal(TUPLES, "asyncpg copy_records_to_table", 0.9),),
+    )
+
+
+def _relations() -> Case:
+    return Case(
+        "insert-relations",
+        "Events into an empty table whose enumerations are lookup tables",
+        "Event",
+        (
+            Contestant(TUPLES, own("tuples", "events.z.tsv", table="Event", enum_mode="RELATION")),
+            Contestant(BYTES, own("tsv", "events.tsv", table="Event", enum_mode="RELATION")),
+            Contestant(PYSQLSYNC, peer("pysqlsync_rows", "insert", "events.z.tsv", enum_mode="RELATION")),
+        ),
+        goals=(Goal(TUPLES, PYSQLSYNC, 2.5),),
+        enum_mode="RELATION",
+    )
+
+
+def _parquet() -> tuple[Case, ...]:
+    adbc, parquet = "ADBC ingest", "engine: Parquet"
+    staged = "ADBC ingest, INSERT SELECT"
+    return (
+        Case(
+            "parquet",
+            "TPC-H lineitem from Parquet into an empty table",
+            "LineItem",
+            (
+                Contestant(PSQL + ", the rows as text", copying("LineItem", "lineitem.tsv")),
+                Contestant(parquet, own("parquet", "lineitem.parquet", table="LineItem")),
+                Contestant(adbc, peer("adbc_rows", "straight", "lineitem.parquet", table="LineItem")),
+                Contestant(BYTES + " (TSV)", own("tsv", "lineitem.tsv", table="LineItem")),
+            ),
+            rows_of="lineitem",
+            limit=PSQL + ", the rows as text",
+            goals=(
+                Goal(parquet, PSQL + ", the rows as text", 0.85),
+                Goal(parquet, adbc, 1.15),
+                Goal(parquet, None, 150, "memory"),
+            ),
+        ),
+        Case(
+            "parquet-events",
+            "Events from Parquet into an empty table",
+            "Event",
+            (
+                Contestant(PSQL + ", the rows as text", copying("Event", "events.tsv")),
+                Contestant(parquet, own("parquet", "events.parquet", table="Event")),
+                Contestant(staged, peer("adbc_rows", "staged", "events.parquet", table="Event")),
+            ),
+            limit=PSQL + ", the rows as text",
+            goals=(Goal(parquet, PSQL + ", the rows as text", 0.85), Goal(parquet, staged, 1.15)),
+        ),
+    )
+
+
+def _upsert() -> Case:
+    return Case(
+        "upsert",
+        "Events upserted; half of the keys exist",
+        "Event",
+        (
+            Contestant(STAGED, client(lambda s, i: statements.upsert(s, "Event", i.path("events.tsv")))),
+            Contestant(BYTES, own("tsv", "events.tsv", table="Event", mode="upsert")),
+            Contestant(TWO, own("tsv", *HALVES, table="Event", mode="upsert")),
+            Contestant(TUPLES, own("tuples", "events.z.tsv", table="Event", mode="upsert")),
+            Contestant(PYSQLSYNC, peer("pysqlsync_rows", "upsert", "events.z.tsv")),
+            Contestant(LIST, peer("pysqlsync_rows", "upsert_list", "events.z.tsv")),
+            Contestant(EXECUTEMANY, peer("bare_asyncpg", "upsert", "events.z.tsv", table="Event")),
+        ),
+        before="events.base.tsv",
+        limit=STAGED,
+        goals=(
+            Goal(BYTES, PYSQLSYNC, 2.4),
+            Goal(TWO, PYSQLSYNC, 3.7),
+            Goal(TUPLES, PYSQLSYNC, 1.3),
+            Goal(BYTES, LIST, 0.05, "memory"),
+        ),
+    )
+
+
+def _reload() -> Case:
+    changed = "engine: bytes, only_changed"
+    return Case(
+        "reload",
+        "Events upserted again; 95 % of the rows are unchanged",
+        "Event",
+        (
+            Contestant(STAGED, client(lambda s, i: statements.upsert(s, "Event", i.path("events.reload.tsv")))),
+            Contestant(
+                changed,
+                own("tsv", "events.reload.tsv", table="Event", mode="upsert", options={"only_changed": True}),
+            ),
+            Contestant(BYTES, own("tsv", "events.reload.tsv", table="Event", mode="upsert")),
+            Contestant(PYSQLSYNC, peer("pysqlsync_rows", "upsert", "events.reload.z.tsv")),
+        ),
+        before="events.tsv",
+        limit=STAGED,
+        goals=(Goal(changed, PYSQLSYNC, 3.4),),
+    )
+
+
+def _delete() -> Case:
+    staged = "psql: staging, DELETE USING"
+    return Case(
+        "delete",
+        "A quarter of the events deleted by their keys",
+        "Event",
+        (
+            Contestant(staged, client(lambda s, i: statements.delete(s, "Event", i.path("events.keys.tsv")))),
+            Contestant(BYTES, own("tsv", "events.keys.tsv", table="Event", mode="delete")),
+            Contestant(TUPLES, own("tuples", "events.keys.tsv", table="Event", mode="delete")),
+            Contestant(EXECUTEMANY, peer("bare_asyncpg", "delete", "events.keys.tsv", table="Event")),
+            Contestant(PYSQLSYNC, peer("pysqlsync_rows", "delete", "events.keys.tsv")),
+        ),
+        before="events.tsv",
+        limit=staged,
+        goals=(Goal(BYTES, EXECUTEMANY, 1.4), Goal(TUPLES, EXECUTEMANY, 1.4)),
+        count=lambda inputs: -(-inputs.rows // 4),
+    )
+
+
+def _command_line(mode: str) -> Start:
+    def start(arena: Arena) -> Command:
+        server = arena.opponent
+        parameters = server.parameters
+        words = [str(Path(sys.executable).with_name("pysqlsync")), "load", "benchmarks.rows.tables:Flight"]
+        words += [str(arena.inputs.path("flights.csv")), "--mode", mode, "--null", "NA"]
+        words += ["--namespace", "benchmarks.rows.tables=bench"]
+        host, port = parameters.host.replace("/", "%2F"), parameters.port or 5432
+        dsn = f"postgresql://{parameters.username}@{host}:{port}/{parameters.database}"
+        environment = {
+            "PYTHONPATH": str(PROJECT),
+            "PYSQLSYNC_DSN": dsn,
+            "PYSQLSYNC_PASSWORD": parameters.password or "",
+        }
+        return Command(words, {name: value for name, value in environment.items() if value}, by_clock=True)
+
+    return start
+
+
+def _dlt(action: str, file_format: str | None = None) -> Start:
+    def start(arena: Arena) -> Command:
+        task = {"dataset": os.urandom(4).hex()}
+        if file_format:
+            task["file_format"] = file_format
+        command = peer("dlt_flights", action, "flights.csv", **task)(arena)
+        return Command(command.words, command.environment, command.request, by_clock=True)
+
+    return start
+
+
+def _flights() -> Case:
+    load = "pysqlsync load --mode upsert"
+    merge, append = "dlt merge, Arrow", "dlt append, Arrow"
+    return Case(
+        "flights",
+        "336,776 flights from a CSV file, by one command; time of the whole process",
+        "Flight",
+        (
+            Contestant(PSQL, client(_copy_flights)),
+            Contestant(load, _command_line("upsert")),
+            Contestant("pysqlsync load --mode insert", _command_line("insert")),
+            Contestant(merge, _dlt("arrow_merge")),
+            Contestant("dlt merge, Arrow, CSV files", _dlt("arrow_merge", "csv")),
+            Contestant(append, _dlt("arrow_append")),
+            Contestant("dlt append, Arrow, CSV files", _dlt("arrow_append", "csv")),
+        ),
+        rows_of="flights",
+        limit=PSQL,
+        goals=(
+            Goal(load, merge, 3),
+            Goal(load, "dlt merge, Arrow, CSV files", 3),
+            Goal(load, append, 1.5),
+            Goal(load, "dlt append, Arrow, CSV files", 1.5),
+        ),
+    )
+
+
+def _copy_flights(server: BenchServer, inputs: Inputs) -> list[str]:
+    target = statements.place(server, "Flight")
+    return [f"\\copy {target} FROM '{inputs.path('flights.csv')}' WITH (FORMAT csv, HEADER, NULL 'NA')"]
+
+
+def postgresql_cases() -> list[Case]:
+    """:returns: All cases, in the order of the page."""
+    return [
+        _insert(),
+        _insert_csv(),
+        _tuples(),
+        _relations(),
+        *_parquet(),
+        _upsert(),
+        _reload(),
+        _delete(),
+        _flights(),
+    ]
+
+
+def memory_cases() -> list[Case]:
+    """:returns: Inserts of the engine alone, to be run with several numbers of rows."""
+    return [
+        Case(
+            "memory",
+            "Memory of the engine's ways",
+            "Event",
+            (
+                Contestant(BYTES, own("tsv", "events.tsv", table="Event")),
+                Contestant("engine: bytes, upsert", own("tsv", "events.tsv", table="Event", mode="upsert")),
+                Contestant("engine: CSV", own("csv", "events.csv", table="Event")),
+                Contestant(TUPLES, own("tuples", "events.z.tsv", table="Event")),
+                Contestant("engine: Parquet", own("parquet", "events.parquet", table="Event")),
+            ),
+            goals=tuple(
+                Goal(name, None, 150, "memory")
+                for name in (BYTES, "engine: bytes, upsert", "engine: CSV", TUPLES, "engine: Parquet")
+            ),
+        )
+    ]

@@ -1,0 +1,60 @@
+"""What aiomysql does without anything on top of it."""
+
+# pyright: basic, reportMissingImports=false
+
+from __future__ import annotations
+
+import aiomysql
+from common import COLUMNS, Clock, answer, blocks, parsed
+
+BATCH_ROWS = 10_000
+HEX_OF = {"id": 0, "remote_ip": 11}
+"""Positions of values that are sent as hexadecimal text, as the driver fails on `bytes`."""
+
+
+async def connect(server):
+    place = {"unix_socket": server["socket"]} if server["socket"] else {"host": server["host"], "port": server["port"]}
+    return await aiomysql.connect(
+        **place, user=server["user"], password=server["password"] or "", db=server["database"], charset="utf8mb4"
+    )
+
+
+def rows(request):
+    for row in parsed(request["files"][0]):
+        yield (row[0].hex, *row[1:11], row[11].packed.hex(), *row[12:])
+
+
+async def send(request, ending=""):
+    connection = await connect(request["server"])
+    places = ", ".join("UNHEX(%s)" if name in HEX_OF else "%s" for name in COLUMNS)
+    statement = f"INSERT INTO `bench__{request['table']}` ({', '.join(COLUMNS)}) VALUES ({places}){ending}"
+    with Clock() as clock:
+        async with connection.cursor() as cursor:
+            for block in blocks(rows(request), BATCH_ROWS):
+                await cursor.executemany(statement, block)
+        await connection.commit()
+    connection.close()
+    return clock.seconds
+
+
+async def upsert(request):
+    updates = ", ".join(f"{name} = VALUES({name})" for name in COLUMNS[1:])
+    return await send(request, f" ON DUPLICATE KEY UPDATE {updates}")
+
+
+async def delete(request):
+    from uuid import UUID
+
+    connection = await connect(request["server"])
+    statement = f"DELETE FROM `bench__{request['table']}` WHERE id = UNHEX(%s)"
+    with Clock() as clock:
+        async with connection.cursor() as cursor:
+            for block in blocks(parsed(request["files"][0], (UUID,)), BATCH_ROWS):
+                await cursor.executemany(statement, [(key.hex,) for (key,) in block])
+        await connection.commit()
+    connection.close()
+    return clock.seconds
+
+
+if __name__ == "__main__":
+    answer({"insert": send, "upsert": upsert, "delete": delete})

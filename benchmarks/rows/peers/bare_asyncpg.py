@@ -1,0 +1,86 @@
+"""What asyncpg does without anything on top of it."""
+
+# pyright: basic, reportMissingImports=false
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+import asyncpg
+from common import COLUMNS, Clock, answer, blocks, parsed
+
+BATCH_ROWS = 30_000
+
+
+async def connect(server):
+    return await asyncpg.connect(
+        host=server["host"],
+        port=server["port"],
+        user=server["user"],
+        password=server["password"],
+        database=server["database"],
+        ssl=False,
+    )
+
+
+async def raw(request):
+    """COPY the bytes of each file on a connection of its own, all at once."""
+    connections = [await connect(request["server"]) for _ in request["files"]]
+    with Clock() as clock:
+        await asyncio.gather(
+            *(
+                each.copy_to_table(request["table"], schema_name="bench", source=file)
+                for each, file in zip(connections, request["files"], strict=True)
+            )
+        )
+    return clock.seconds
+
+
+async def copy_records(request):
+    """Parse, and COPY batches of tuples."""
+    connection = await connect(request["server"])
+    with Clock() as clock:
+        async with connection.transaction():
+            for block in blocks(parsed(request["files"][0]), BATCH_ROWS):
+                await connection.copy_records_to_table(
+                    request["table"], schema_name="bench", columns=COLUMNS, records=block
+                )
+    return clock.seconds
+
+
+async def copy_at_hand(request):
+    """COPY tuples that were parsed before the clock started."""
+    connection = await connect(request["server"])
+    rows = list(parsed(request["files"][0]))
+    with Clock() as clock:
+        await connection.copy_records_to_table(request["table"], schema_name="bench", columns=COLUMNS, records=rows)
+    return clock.seconds
+
+
+async def upsert(request):
+    connection = await connect(request["server"])
+    places = ", ".join(f"${number}" for number in range(1, len(COLUMNS) + 1))
+    updates = ", ".join(f"{name} = EXCLUDED.{name}" for name in COLUMNS[1:])
+    statement = (
+        f'INSERT INTO bench."{request["table"]}" ({", ".join(COLUMNS)}) VALUES ({places})'
+        f" ON CONFLICT (id) DO UPDATE SET {updates}"
+    )
+    with Clock() as clock:
+        async with connection.transaction():
+            for block in blocks(parsed(request["files"][0]), BATCH_ROWS):
+                await connection.executemany(statement, block)
+    return clock.seconds
+
+
+async def delete(request):
+    connection = await connect(request["server"])
+    with Clock() as clock:
+        async with connection.transaction():
+            for block in blocks(parsed(request["files"][0], (UUID,)), BATCH_ROWS):
+                await connection.executemany(f'DELETE FROM bench."{request["table"]}" WHERE id = $1', block)
+    return clock.seconds
+
+
+if __name__ == "__main__":
+    answer({"raw": raw, "records": copy_records, "at_hand": copy_at_hand, "upsert": upsert, "delete": delete})

@@ -1,0 +1,84 @@
+"""What programs of other tools share: reads a request from standard input, prints a line of JSON; knows nothing of the engine."""
+
+# pyright: basic, reportMissingImports=false
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from datetime import datetime
+from ipaddress import IPv4Address
+from itertools import islice
+from uuid import UUID
+
+COLUMNS = [
+    "id",
+    "occurred_at",
+    "received_at",
+    "user_id",
+    "account_id",
+    "session",
+    "kind",
+    "method",
+    "url",
+    "referrer",
+    "user_agent",
+    "remote_ip",
+    "status",
+    "note",
+]
+KINDS = (UUID, datetime, datetime, int, int, str, str, str, str, str, str, IPv4Address, int, str)
+PARSED_ROWS = 1_000
+"""Rows that are parsed at once."""
+
+
+def parsed(file, kinds=KINDS):
+    """:returns: Rows of a file of tab-separated values, one by one and lazily."""
+    from tsv.helper import Parser
+
+    parser = Parser(fields=kinds)
+    with open(file, "rb") as lines:
+        while block := list(islice(lines, PARSED_ROWS)):
+            yield from [parser.parse_line(line) for line in block]
+
+
+def blocks(rows, size):
+    """:returns: Lists of so many rows."""
+    iterator = iter(rows)
+    while block := list(islice(iterator, size)):
+        yield block
+
+
+class Clock:
+    """Seconds spent inside of it."""
+
+    seconds = 0.0
+
+    def __enter__(self):
+        self._started = time.perf_counter()
+        return self
+
+    def __exit__(self, *_):
+        self.seconds += time.perf_counter() - self._started
+
+
+def answer(actions):
+    """Do what the request asks for: each action takes the request, and returns the seconds that it took."""
+    request = json.load(sys.stdin)
+    done = actions[request["action"]](request)
+    print(json.dumps({"seconds": asyncio.run(done) if asyncio.iscoroutine(done) else done}))
+
+
+def libpq(server, scheme="postgresql"):
+    """:returns: Address for tools that take one, also of a socket."""
+    from urllib.parse import quote
+
+    login = quote(server["user"] or "", safe="")
+    if server["password"]:
+        login += ":" + quote(server["password"], safe="")
+    host, port = server["host"], server["port"]
+    if host.startswith("/"):
+        return f"{scheme}://{login}@/{server['database']}?host={quote(host, safe='')}&port={port}"
+    return f"{scheme}://{login}@{host}:{port}/{server['database']}"

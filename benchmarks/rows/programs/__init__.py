@@ -1,0 +1,1 @@
+"""Contestants that use the engine; each is a process of its own."""

@@ -1,0 +1,155 @@
+"""What a benchmark measured: medians, ratios, and which goals were met."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """
+    One turn of a contestant.
+
+    :param seconds: Time of the task itself, without that to start and to connect, unless the case says otherwise.
+    :param cpu_s: Of the client's process, from its start to its end; the server's is not in it.
+    :param rss_mb: Peak of the memory that the client's process held.
+    :param speed: Way that the engine chose.
+    :param error: Last line of what was told when it failed; `None` if it did not.
+    """
+
+    seconds: float = 0.0
+    cpu_s: float = 0.0
+    rss_mb: float = 0.0
+    speed: str | None = None
+    notes: tuple[str, ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """
+    What a contestant should reach.
+
+    :param rival: Contestant that it is compared with; `None` for a value of its own.
+    :param measure: `rate` (rows per second; more is better) or `memory` (less is better).
+    :param bound: For `rate`, the least ratio to the rival, or the least rows per second; for `memory`, the greatest ratio, or megabytes.
+    """
+
+    contestant: str
+    rival: str | None
+    bound: float
+    measure: str = "rate"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """:param got: `None` if one of the two has no result."""
+
+    goal: Goal
+    got: float | None
+
+    @property
+    def met(self) -> bool | None:
+        """True if the goal was reached; `None` if that is not known."""
+        if self.got is None:
+            return None
+        return self.got >= self.goal.bound if self.goal.measure == "rate" else self.got <= self.goal.bound
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """
+    All turns of a case.
+
+    :param server: Product; `None` for a case without a server.
+    :param differing: Contestants after whose turn the table had other rows than after that of the first one.
+    """
+
+    name: str
+    title: str
+    server: str | None
+    rows: int
+    limit: str | None
+    goals: tuple[Goal, ...]
+    runs: Mapping[str, Sequence[Run]]
+    differing: tuple[str, ...] = ()
+
+    def median(self, contestant: str, measure: str) -> float | None:
+        """
+        :param measure: Attribute of a run.
+        :returns: Median over the turns that did not fail; `None` if there is none.
+        """
+        values = [getattr(run, measure) for run in self.runs.get(contestant, ()) if run.error is None]
+        return statistics.median(values) if values else None
+
+    def rate(self, contestant: str) -> float | None:
+        """:returns: Rows per second."""
+        seconds = self.median(contestant, "seconds")
+        return self.rows / seconds if seconds else None
+
+    def ratio(self, contestant: str) -> float | None:
+        """:returns: Rate as a part of the limit's."""
+        own, limit = self.rate(contestant), self.rate(self.limit) if self.limit else None
+        return own / limit if own and limit else None
+
+    def error(self, contestant: str) -> str | None:
+        """:returns: Why the contestant has no result."""
+        return next((run.error for run in self.runs[contestant] if run.error), None)
+
+    def verdicts(self) -> list[Verdict]:
+        """:returns: How far each goal was reached."""
+        return [Verdict(goal, self._got(goal)) for goal in self.goals]
+
+    def _got(self, goal: Goal) -> float | None:
+        def value(name: str) -> float | None:
+            return self.rate(name) if goal.measure == "rate" else self.median(name, "rss_mb")
+
+        own = value(goal.contestant)
+        if goal.rival is None or own is None:
+            return own
+        rival = value(goal.rival)
+        return own / rival if rival else None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """
+    All cases of a run.
+
+    :param about: What it was measured with: date, commit, machine, versions, settings of the servers.
+    """
+
+    about: Mapping[str, Any]
+    cases: Sequence[CaseResult] = field(default_factory=tuple[CaseResult, ...])
+
+    def write(self, path: Path) -> None:
+        """Write JSON that `read_report` reads."""
+        path.write_text(json.dumps(asdict(self), indent=1, default=list) + "\n")
+
+    def merged(self, other: Report) -> Report:
+        """:returns: The cases of both; those of the other one take the place of ones with the same name and server."""
+        cases = {(case.server, case.name): case for case in self.cases}
+        cases |= {(case.server, case.name): case for case in other.cases}
+        servers = {**self.about.get("servers", {}), **other.about.get("servers", {})}
+        return Report({**other.about, "servers": servers}, tuple(cases.values()))
+
+
+def read_report(path: Path) -> Report:
+    """:returns: What `Report.write` wrote."""
+    document: dict[str, Any] = json.loads(path.read_text())
+    return Report(document["about"], tuple(map(_case, document["cases"])))
+
+
+def _case(found: dict[str, Any]) -> CaseResult:
+    goals = tuple(Goal(**goal) for goal in found.pop("goals"))
+    runs = {
+        name: tuple(Run(**{**run, "notes": tuple(run["notes"])}) for run in done)
+        for name, done in found.pop("runs").items()
+    }
+    differing = tuple(found.pop("differing"))
+    return CaseResult(goals=goals, runs=runs, differing=differing, **found)

@@ -1,0 +1,184 @@
+"""Servers to measure on: those that the environment names, else those that the tests start."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from pysqlsync_engine.parameters import ConnectionParameters, SSLMode
+
+URL_VARIABLES = {
+    "postgresql": "PYSQLSYNC_BENCH_POSTGRESQL_URL",
+    "mysql": "PYSQLSYNC_BENCH_MYSQL_URL",
+    "mariadb": "PYSQLSYNC_BENCH_MARIADB_URL",
+}
+TEST_SERVERS = {"postgresql": "postgresql-system", "mysql": "mysql-system", "mariadb": "mariadb-system"}
+STATEMENT_TIMEOUT_S = 1800
+
+SETTINGS = {
+    "postgresql": ("fsync", "synchronous_commit", "full_page_writes", "shared_buffers", "max_wal_size"),
+    "mysql": ("innodb_flush_log_at_trx_commit", "innodb_doublewrite", "innodb_buffer_pool_size", "log_bin"),
+    "mariadb": ("innodb_flush_log_at_trx_commit", "innodb_doublewrite", "innodb_buffer_pool_size", "log_bin"),
+}
+"""Settings that decide how fast rows can be stored."""
+
+
+class ServerError(Exception):
+    """A server is not there, or refuses a statement."""
+
+
+@dataclass(frozen=True, slots=True)
+class BenchServer:
+    """
+    A server with a database of our own.
+
+    :param product: `postgresql`, `mysql` or `mariadb`.
+    :param client: Command that sends statements: psql, or the client of MySQL or MariaDB.
+    """
+
+    product: str
+    parameters: ConnectionParameters
+    client: tuple[str, ...]
+
+    @property
+    def dialect(self) -> str:
+        """What to pass to `get_dialect`."""
+        return "postgresql" if self.product == "postgresql" else "mysql"
+
+    @property
+    def socket(self) -> str | None:
+        """Path of the socket of MySQL; `None` if it is reached by TCP."""
+        host = self.parameters.host
+        if self.dialect == "postgresql" or not host.startswith("/"):
+            return None
+        return host if host.endswith(".sock") else f"{host}/mysqld.sock"
+
+    def address(self) -> dict[str, Any]:
+        """:returns: What contestants need in order to connect."""
+        parameters = self.parameters
+        return {
+            "product": self.product,
+            "dialect": self.dialect,
+            "host": parameters.host,
+            "port": parameters.port or (5432 if self.dialect == "postgresql" else 3306),
+            "user": parameters.username,
+            "password": parameters.password,
+            "database": parameters.database,
+            "socket": self.socket,
+        }
+
+    def command(self, *arguments: str) -> tuple[list[str], dict[str, str]]:
+        """:returns: Command that runs the client with the arguments, and its environment."""
+        parameters = self.parameters
+        if self.dialect == "postgresql":
+            environment = {
+                "PGHOST": parameters.host,
+                "PGPORT": str(parameters.port or 5432),
+                "PGUSER": parameters.username or "",
+                "PGPASSWORD": parameters.password or "",
+                "PGDATABASE": parameters.database or "postgres",
+                "PGOPTIONS": "-c client_min_messages=error",
+            }
+            return [*self.client, "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", *arguments], environment
+        place = ["--protocol=tcp", f"-h{parameters.host}", f"-P{parameters.port or 3306}"]
+        if self.socket is not None:
+            place = [f"--socket={self.socket}"]
+        words = [*self.client, "--no-defaults", *place, f"-u{parameters.username}", "--local-infile=1"]
+        words += ["--default-character-set=utf8mb4", "-N", "-B", *arguments]
+        if parameters.database:
+            words.append(parameters.database)
+        return words, {"MYSQL_PWD": parameters.password or ""}
+
+    def execute(self, *statements: str) -> str:
+        """
+        :returns: What the statements yield, a line per row.
+        :raises ServerError: if one fails.
+        """
+        flag = "-c" if self.dialect == "postgresql" else "-e"
+        words = [word for statement in statements for word in (flag, statement)]
+        if flag == "-e":
+            words = ["-e", "; ".join(statements)]
+        command, environment = self.command(*words)
+        result = subprocess.run(
+            command,
+            env={"PATH": os.environ.get("PATH", os.defpath), **environment},
+            capture_output=True,
+            text=True,
+            timeout=STATEMENT_TIMEOUT_S,
+        )
+        if result.returncode:
+            raise ServerError(f"{self.product}: {result.stderr.strip()}")
+        return result.stdout.strip()
+
+    def describe(self) -> dict[str, str]:
+        """:returns: Version and settings."""
+        version = self.execute("SHOW server_version" if self.dialect == "postgresql" else "SELECT VERSION()")
+        found = {"version": version.split(" ")[0]}
+        for name in SETTINGS[self.product]:
+            statement = f"SHOW {name}" if self.dialect == "postgresql" else f"SELECT @@GLOBAL.{name}"
+            found[name] = self.execute(statement)
+        return found
+
+
+@contextmanager
+def bench_server(product: str) -> Generator[BenchServer]:
+    """
+    Start a server, or connect to the one that the environment names, and create a database on it.
+
+    :raises ServerError: if there is none.
+    """
+    url = os.environ.get(URL_VARIABLES[product])
+    if url:
+        with _with_database(_named(product, url)) as server:
+            yield server
+        return
+    # the tests' own helpers need pytest, which a server that is named does not
+    from tests.server_types import ServerMissingError
+    from tests.servers import running
+
+    try:
+        with running(TEST_SERVERS[product]) as started:
+            client: Sequence[str] = getattr(started, "client", None) or (getattr(started, "psql"),)  # noqa: B009 - one of the two is there
+            server = BenchServer(product, started.administrator, tuple(client))
+            if server.dialect == "mysql":
+                # tests are fine with less than the tables of a benchmark take
+                server.execute("SET GLOBAL innodb_buffer_pool_size = 1073741824")
+            with _with_database(server) as ours:
+                yield ours
+    except ServerMissingError as error:
+        raise ServerError(str(error)) from error
+
+
+def _named(product: str, url: str) -> BenchServer:
+    parts = urlsplit(url)
+    names = ("psql",) if product == "postgresql" else (product, "mysql", "mariadb")
+    client = next(filter(None, map(shutil.which, names)), None)
+    if client is None:
+        raise ServerError(f"{product}: the program {names[0]} is not installed")
+    parameters = ConnectionParameters(
+        host=parts.hostname or "localhost",
+        port=parts.port,
+        username=unquote(parts.username or ("postgres" if product == "postgresql" else "root")),
+        password=unquote(parts.password) if parts.password else None,
+        database=parts.path.lstrip("/") or None,
+        ssl=SSLMode.PREFER,
+    )
+    return BenchServer(product, parameters, (client,))
+
+
+@contextmanager
+def _with_database(server: BenchServer) -> Generator[BenchServer]:
+    name = f"bench_{secrets.token_hex(4)}"
+    encoding = "TEMPLATE template0 ENCODING 'UTF8'" if server.dialect == "postgresql" else "CHARACTER SET utf8mb4"
+    server.execute(f"CREATE DATABASE {name} {encoding}")
+    try:
+        yield replace(server, parameters=replace(server.parameters, database=name))
+    finally:
+        server.execute(f"DROP DATABASE {name}{' WITH (FORCE)' if server.dialect == 'postgresql' else ''}")
