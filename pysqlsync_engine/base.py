@@ -13,7 +13,7 @@ from pysqlsync_engine.data.load_options import (
 from pysqlsync_engine.data.load_report import Counts, LoadReport, Speed
 from pysqlsync_engine.data.sources import Batches, Fields, RecordSource, Window
 from pysqlsync_engine.engine import Engine, Generator
-from pysqlsync_engine.explorer import Explorer
+from pysqlsync_engine.explorer import Explorer, created_tables
 from pysqlsync_engine.formation.inspection import class_fields, entities
 from pysqlsync_engine.formation.json_schema import classes_from_schema
 from pysqlsync_engine.migration.apply import ApplyReport
@@ -53,6 +53,7 @@ __all__ = [
     "Window",
     "class_fields",
     "classes_from_schema",
+    "created_tables",
     "entities",
     "touches",
 ]

@@ -64,9 +64,14 @@ def lowered_catalog(
     return lowered
 
 
+def created_tables(plan: Plan) -> frozenset[QualifiedId]:
+    """:returns: Names of the tables that the plan creates."""
+    return frozenset(step.operation.table.name for step in plan.steps if isinstance(step.operation, CreateTable))
+
+
 def alterations(plan: Plan) -> list[str]:
     """:returns: Summaries of those steps that change what was there before, rather than add something new."""
-    created = {step.operation.table.name for step in plan.steps if isinstance(step.operation, CreateTable)}
+    created = created_tables(plan)
     altered: list[str] = []
     for step in plan.steps:
         match step.operation:
