@@ -9,6 +9,7 @@ from typing import Any
 
 from pysqlsync_engine.capabilities import Capabilities
 from pysqlsync_engine.data.batches import BatchSource, Records, into_batches, object_rows
+from pysqlsync_engine.data.journal import Mark
 from pysqlsync_engine.data.load_options import LoadMode, LoadOptions
 from pysqlsync_engine.data.load_report import LoadReport
 from pysqlsync_engine.data.loading import load
@@ -170,8 +171,27 @@ class ConnectionContext:
             chosen = replace(chosen, redact_values=True)
         dialect, capabilities = self._dialect, self.capabilities
         return await load(
-            self._session, dialect.loader(capabilities), None, table=table, source=source, options=chosen, window=window
+            self._session,
+            dialect.loader(capabilities),
+            dialect.journal(capabilities),
+            table=table,
+            source=source,
+            options=chosen,
+            window=window,
         )
+
+    async def read_watermark(self, stream: str, table: Table) -> Mark | None:
+        """
+        Ask how far a stream has come, as its last commit says; see `lower_bound` for where to go on.
+
+        :returns: The watermark as a value of the type of its column; `None` if the stream has brought nothing yet.
+        """
+        journal = self._dialect.journal(self.capabilities)
+        return await journal.read_mark(self._session, stream, table.name.display)
+
+    async def forget_watermark(self, stream: str, table: Table) -> None:
+        """Remove the watermark of a stream, and the record of its batches, so that it begins anew; no row of the table is touched."""
+        await self._dialect.journal(self.capabilities).forget(self._session, stream, table.name.display)
 
     async def load_batches(
         self, table: Table, *, fields: Fields, batches: Batches, mode: LoadMode = LoadMode.UPSERT

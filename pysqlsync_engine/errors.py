@@ -22,7 +22,15 @@ class DialectError(EngineError):
 
 
 class ConnectError(EngineError):
-    """The server did not accept the connection."""
+    """
+    The server did not accept the connection.
+
+    :param is_transient: True if it may accept it later, as it is starting, or has no connections left.
+    """
+
+    def __init__(self, message: str, *, is_transient: bool = False) -> None:
+        super().__init__(message)
+        self.is_transient = is_transient
 
 
 class DiscoveryError(EngineError):
@@ -40,6 +48,8 @@ class StatementError(EngineError):
     :param row: Number of the row in its stream, from 1; `None` if the server did not tell.
     :param column: Column that the server names as the cause; `None` if it names none.
     :param constraint: Constraint that the server names as the cause; `None` if it names none.
+    :param is_lost: True if the connection is gone, and with it the transaction.
+    :param is_transient: True if the same transaction may succeed when it is repeated, as in a deadlock.
     """
 
     def __init__(
@@ -52,6 +62,8 @@ class StatementError(EngineError):
         row: int | None = None,
         column: str | None = None,
         constraint: str | None = None,
+        is_lost: bool = False,
+        is_transient: bool = False,
     ) -> None:
         super().__init__(message)
         self.statement = statement
@@ -60,6 +72,8 @@ class StatementError(EngineError):
         self.row = row
         self.column = column
         self.constraint = constraint
+        self.is_lost = is_lost
+        self.is_transient = is_transient
 
 
 class LockTimeoutError(StatementError):
@@ -137,6 +151,10 @@ class RowError(LoadError):
         self.row = row
         self.reason = reason
         self.value = value
+
+
+class JournalError(EngineError):
+    """The tables that record what streams bring cannot be made, or not be used."""
 
 
 class EmbeddedServerError(EngineError):

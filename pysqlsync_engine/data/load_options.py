@@ -9,6 +9,12 @@ from typing import Any
 
 DEFAULT_CHUNK_BYTES = 64 * 1024 * 1024
 
+MAX_STREAM_CHARACTERS = 190
+"""Longest name of a stream, on every server."""
+
+MAX_BATCH_CHARACTERS = 255
+"""Longest name of a batch, on every server."""
+
 
 class LoadMode(enum.Enum):
     """What becomes of the rows of a stream."""
@@ -97,15 +103,20 @@ class Watermark:
     :param stream: Name of the stream; each has one watermark for a table.
     :param column: Column whose highest value is the watermark; `None` if it is given.
     :param value: The watermark itself, for a source that knows it; `None` takes the highest value of the column.
+    :param is_ordered: True if the rows come in the order of the column, so that with `Atomicity.CHUNK` each part can have its
+        watermark; else the stream has one at its end only, as rows with lower values may still come.
     """
 
     stream: str
     column: str | None = None
     value: Any = None
+    is_ordered: bool = False
 
     def __post_init__(self) -> None:
         if (self.column is None) == (self.value is None):
             raise ValueError(f"watermark of stream {self.stream!r}: expected either a column or a value")
+        if self.is_ordered and self.column is None:
+            raise ValueError(f"watermark of stream {self.stream!r}: rows can only be in the order of a column; name it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +174,14 @@ class LoadOptions:
             ),
             (self.batch is not None and self.stream_name is None, "a batch needs a stream; name it"),
             (self.chunk_bytes <= 0, "chunk_bytes must be positive"),
+            (
+                not _is_name(self.stream_name, MAX_STREAM_CHARACTERS),
+                f"a stream has a name of 1 to {MAX_STREAM_CHARACTERS} characters",
+            ),
+            (
+                not _is_name(self.batch, MAX_BATCH_CHARACTERS),
+                f"a batch has a name of 1 to {MAX_BATCH_CHARACTERS} characters",
+            ),
         ):
             if condition:
                 raise ValueError(message)
@@ -175,3 +194,7 @@ class LoadOptions:
     def stream_name(self) -> str | None:
         """Name under which watermark and batches are recorded; `None` if nothing is."""
         return self.stream if self.watermark is None else self.watermark.stream
+
+
+def _is_name(name: str | None, most: int) -> bool:
+    return name is None or (0 < len(name) <= most and "\0" not in name)

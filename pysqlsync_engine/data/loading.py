@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from typing import Protocol
 
 from pysqlsync_engine.data.batches import estimate_bytes
 from pysqlsync_engine.data.hooks import Hook
-from pysqlsync_engine.data.journal import Entry, Journal
+from pysqlsync_engine.data.journal import BatchRecordedError, Journal, Recorder
+from pysqlsync_engine.data.load_errors import PartialLoadError, UncertainCommitError
 from pysqlsync_engine.data.load_options import Atomicity, LoadOptions
 from pysqlsync_engine.data.load_report import Counts, LoadReport, Outcome
 from pysqlsync_engine.data.parts import EncodedBatch, Part, Rejects
-from pysqlsync_engine.data.sources import CursorSource, RecordSource, Window
+from pysqlsync_engine.data.sources import RecordSource, Window
 from pysqlsync_engine.data.target import LoadTarget, choose_target
 from pysqlsync_engine.data.text import TextRules
 from pysqlsync_engine.data.ways import TupleWay, Way
-from pysqlsync_engine.errors import LoadError, RowError, StatementError
+from pysqlsync_engine.errors import EngineError, LoadError, RowError, StatementError
 from pysqlsync_engine.model.object_types import Table
 from pysqlsync_engine.session import Session
 
@@ -79,20 +80,28 @@ async def load(
     source: RecordSource,
     options: LoadOptions,
     window: Window | None = None,
+    receipt: str | None = None,
 ) -> LoadReport:
     """
     Store a stream of rows in one transaction, or nothing of it. Inside a transaction of the caller it is a savepoint.
 
     Memory is bounded by a batch, as far as the source bounds its own.
 
+    :param journal: Where watermark and batch are recorded; `None` if they are not.
     :param source: Read once, lazily, and closed early if a row is refused.
+    :param receipt: Name under which the stream is recorded as a batch if it has no other, for a while, so that its commit can be
+        recognized.
     :raises ValueError: if the fields do not fit the table; nothing is read or sent.
     :raises TypeError: if a column cannot hold what its field has; nothing is read or sent.
     :raises RowError: if a row cannot be stored, and rows are not to be set aside.
     :raises LoadError: if too many rows are set aside, or an empty stream would empty the table.
+    :raises UncertainCommitError: if the connection was lost during the commit.
+    :raises PartialLoadError: if a part of the stream failed, and others before it stay (`Atomicity.CHUNK`).
     """
-    stream = _Stream(session, loader, journal, choose_target(table, source.fields, options), source, window)
-    return await stream.load()
+    target = choose_target(table, source.fields, options)
+    is_recorded = options.stream_name is not None or receipt is not None
+    recorder = Recorder(journal, target, receipt) if journal is not None and is_recorded else None
+    return await _Stream(session, loader, recorder, target, source, window).load()
 
 
 class _Stream:
@@ -102,28 +111,34 @@ class _Stream:
         self,
         session: Session,
         loader: Loader,
-        journal: Journal | None,
+        recorder: Recorder | None,
         target: LoadTarget,
         source: RecordSource,
         window: Window | None,
     ) -> None:
         self._session = session
         self._loader = loader
-        self._journal = journal if target.options.stream_name is not None else None
+        self._recorder = recorder
         self._target = target
         self._source = source
         self._store = loader.open(target)
         self._way: Way = TupleWay(source, window, target, self._store.hooks, numbered=self._store.is_numbered)
         self._counts = Counts()
+        self._notes: tuple[str, ...] = ()
         self._watermark: str | None = None
         self._started = time.monotonic()
 
     async def load(self) -> LoadReport:
+        try:
+            if self._recorder is None or await self._recorder.begin(self._session):
+                return await self._send_all()
+        except BatchRecordedError:
+            # by another session, meanwhile; what this one has stored is undone
+            pass
+        return LoadReport(self._target.table.name.display, self._target.mode, 0, 0, 0.0, repeated=True)
+
+    async def _send_all(self) -> LoadReport:
         options = self._target.options
-        if self._journal is not None:
-            await self._journal.prepare(self._session)
-            if options.batch is not None and await self._journal.has_batch(self._session, self._entry(options.batch)):
-                return self._report(repeated=True)
         await self._store.prepare(self._session)
         async with aclosing(self._way.parts()) as parts:
             # before the transaction, so that it is not idle while a slow source prepares its first row
@@ -133,8 +148,8 @@ class _Stream:
                 self._check_empty()
             if options.atomicity is Atomicity.CHUNK:
                 await self._send_chunks(first, parts)
-            elif first is not None or options.mode.replaces_all or self._journal is not None:
-                await self._send(_joined(first, parts), options.batch)
+            elif first is not None or options.mode.replaces_all or options.stream_name is not None:
+                await self._send(_joined(first, parts), ends=True)
         return self._report()
 
     def _check_empty(self) -> None:
@@ -146,21 +161,27 @@ class _Stream:
             )
 
     async def _send_chunks(self, first: Part | None, parts: AsyncGenerator[Part]) -> None:
-        options, number = self._target.options, 0
-        while first is not None:
-            chunk = _Chunk(first, parts, options.chunk_bytes)
-            number += 1
-            await self._send(chunk.parts(), None if options.batch is None else f"{options.batch}#{number}")
-            self._store = self._loader.open(self._target)
-            first = await anext(parts, None)
-        if self._journal is not None and options.batch is not None:
-            async with self._session.transaction():
-                await self._journal.record(self._session, self._entry(options.batch))
+        stays: LoadReport | None = None
+        try:
+            while first is not None:
+                await self._send(_Chunk(first, parts, self._target.options.chunk_bytes).parts(), ends=False)
+                stays = self._report()
+                first = await anext(parts, None)
+                if first is not None:
+                    self._store = self._loader.open(self._target)
+                    await self._store.prepare(self._session)
+            if self._target.options.stream_name is not None:
+                async with self._committing():
+                    await self._record(ends=True)
+        except EngineError as error:
+            if stays is None:
+                raise
+            raise PartialLoadError(error, stays) from error
 
-    async def _send(self, parts: AsyncGenerator[Part], batch: str | None) -> None:
+    async def _send(self, parts: AsyncGenerator[Part], *, ends: bool) -> None:
         """Store some parts in one transaction."""
         limited = self._limited(parts)
-        async with aclosing(parts), aclosing(limited), self._session.transaction():
+        async with aclosing(parts), aclosing(limited), self._committing():
             try:
                 outcome = await self._store.store(self._session, limited)
             except StatementError as error:
@@ -172,9 +193,30 @@ class _Stream:
                 raise self._way.with_value(error) from error.__cause__
             self._check_rejected(self._counts.rejected + outcome.counts.rejected)
             self._counts += outcome.counts
-            self._watermark = self._chosen_watermark(outcome) or self._watermark
-            if self._journal is not None:
-                await self._journal.record(self._session, self._entry(batch))
+            self._notes = tuple(dict.fromkeys((*self._notes, *outcome.notes)))
+            if self._recorder is not None:
+                self._recorder.see(outcome.watermark)
+                await self._record(ends=ends)
+
+    async def _record(self, *, ends: bool) -> None:
+        if self._recorder is None:
+            return
+        mark = self._recorder.watermark(self._source, ends=ends)
+        await self._recorder.record(self._session, rows=self._way.rows, counts=self._counts, watermark=mark, ends=ends)
+        self._watermark = self._watermark if mark is None else mark.text
+
+    @asynccontextmanager
+    async def _committing(self) -> AsyncGenerator[None]:
+        """A transaction that tells whether it was lost before its end, or may be stored all the same."""
+        is_complete = False
+        try:
+            async with self._session.transaction():
+                yield
+                is_complete = True
+        except StatementError as error:
+            if is_complete and (error.is_lost or error.sqlstate is None):
+                raise UncertainCommitError(error, self._report()) from error
+            raise
 
     async def _limited(self, parts: AsyncIterator[Part]) -> AsyncGenerator[Part]:
         """:returns: The parts, up to where too many rows were set aside."""
@@ -195,26 +237,7 @@ class _Stream:
             " nothing of the stream was stored"
         )
 
-    def _chosen_watermark(self, outcome: Outcome) -> str | None:
-        wanted = self._target.options.watermark
-        if wanted is None:
-            return None
-        value = wanted.value
-        if value is None and isinstance(self._source, CursorSource):
-            value = self._source.cursor()
-        return outcome.watermark if value is None else str(value)
-
-    def _entry(self, batch: str | None) -> Entry:
-        return Entry(
-            stream=self._target.options.stream_name or "",
-            table=self._target.table.name.display,
-            batch=batch,
-            watermark=self._watermark,
-            rows=self._way.rows,
-            counts=self._counts,
-        )
-
-    def _report(self, *, repeated: bool = False) -> LoadReport:
+    def _report(self) -> LoadReport:
         way = self._way
         return LoadReport(
             table=self._target.table.name.display,
@@ -225,9 +248,8 @@ class _Stream:
             counts=self._counts,
             sent_bytes=way.sent_bytes,
             speed=way.speed,
-            notes=way.notes,
+            notes=tuple(dict.fromkeys((*way.notes, *self._notes))),
             watermark=self._watermark,
-            repeated=repeated,
         )
 
 

@@ -54,6 +54,7 @@ DIALECT = Dialect(
     writer=AnsiWriter,
     reader=refuse,
     loader=refuse,
+    journal=refuse,
     canonicalize=canonicalize,
     scratch_database=refuse,
     connect=refuse,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pysqlsync_engine.capabilities import Capabilities
+from pysqlsync_engine.data.journal import Journal
 from pysqlsync_engine.data.loading import Loader
 from pysqlsync_engine.discovery.reader import CatalogReader
 from pysqlsync_engine.migration.plan import Writer
@@ -37,6 +38,7 @@ class Dialect:
     :param writer: Writer for a server of these capabilities.
     :param reader: Reader for a server of these capabilities.
     :param loader: Loader for a server of these capabilities.
+    :param journal: Journal of streams for a server of these capabilities.
     :param canonicalize: The desired catalog (third argument) with its expressions as the server prints them; those that read
         the same in the current one (second argument) are not asked for. Changes nothing that lasts.
     :param scratch_database: A session to a new and empty database that is like that of the given session, and is dropped on
@@ -52,6 +54,7 @@ class Dialect:
     writer: Callable[[Capabilities], Writer]
     reader: Callable[[Capabilities], CatalogReader]
     loader: Callable[[Capabilities], Loader]
+    journal: Callable[[Capabilities], Journal]
     canonicalize: Callable[[Session, Catalog, Catalog], Awaitable[Catalog]]
     scratch_database: Callable[[Session], AbstractAsyncContextManager[Session]]
     connect: Callable[[ConnectionParameters], AbstractAsyncContextManager[Session]]

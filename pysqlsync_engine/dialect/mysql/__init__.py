@@ -2,6 +2,7 @@
 
 from pysqlsync_engine.dialect.api import Dialect
 from pysqlsync_engine.dialect.mysql.capabilities import OFFLINE
+from pysqlsync_engine.dialect.mysql.journal import MySQLJournal
 from pysqlsync_engine.dialect.mysql.loader import MySQLLoader
 from pysqlsync_engine.dialect.mysql.online import MySQLOnlineWriter
 from pysqlsync_engine.dialect.mysql.pool import connect, open_pool
@@ -17,6 +18,7 @@ DIALECT = Dialect(
     writer=MySQLOnlineWriter,
     reader=MySQLReader,
     loader=MySQLLoader,
+    journal=MySQLJournal,
     canonicalize=canonicalize,
     scratch_database=scratch_database,
     connect=connect,

@@ -47,6 +47,18 @@ LOCK_TIMEOUTS = frozenset({1205, 3572})
 LOST = frozenset({0, 2006, 2013, 2014, 2055})
 """Numbers of the driver's own errors, for a connection that is gone."""
 
+ENDED = frozenset({1053, 1152, 1158, 1159, 1160, 1161, 1927, 3169, 4031})
+"""Numbers of the server's errors that end the connection: it was killed, waited too long, or the server shuts down."""
+
+TRANSIENT = frozenset({1020, 1205, 1213, 3101})
+"""
+Numbers of errors that repeating the transaction may cure: deadlocks, locks that were not granted in time, and what others have
+changed meanwhile. After 1205 the transaction is still open; who repeats it has to roll it back before.
+"""
+
+REFUSED_FOR_NOW = frozenset({1040, 1053, 1203})
+"""Numbers of errors of a server that may accept a connection later: it has no more connections, or is not ready."""
+
 COM_RESET_CONNECTION = 0x1F
 """https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_reset_connection.html"""
 
@@ -259,6 +271,7 @@ def _explained(parameters: ConnectionParameters) -> Generator[None]:
         yield
     except (Error, TransportError, OSError, TimeoutError, RuntimeError) as error:
         reason, advice = _diagnosis(error, parameters)
+        passes = _may_accept_later(error)
         cause = _without_frames(error)
     else:
         return
@@ -267,7 +280,15 @@ def _explained(parameters: ConnectionParameters) -> Generator[None]:
     )
     user = "the default user" if parameters.username is None else f"user {parameters.username!r}"
     database = "no database" if parameters.database is None else f"database {parameters.database!r}"
-    raise ConnectError(f"MySQL at {address}, {user}, {database}: {reason}; {advice}") from cause
+    raise ConnectError(f"MySQL at {address}, {user}, {database}: {reason}; {advice}", is_transient=passes) from cause
+
+
+def _may_accept_later(error: BaseException) -> bool:
+    """:returns: True if a server that did not accept a connection may do so later: it is starting, or has none left."""
+    inner = error.__cause__ if isinstance(error.__cause__, OSError) else error
+    # the file is the socket of a server that is not there
+    is_away = isinstance(inner, ConnectionError | TimeoutError | FileNotFoundError | asyncio.IncompleteReadError)
+    return is_away or error_number(inner) in REFUSED_FOR_NOW | LOST - {0}
 
 
 def _without_frames(error: BaseException) -> BaseException:
@@ -322,19 +343,26 @@ def translated(statement: str) -> Generator[None]:
     except Error as error:
         number, message = error_number(error), _message(error)
         if number in LOST:
-            raise StatementError(_lost(message), statement=statement) from error
+            raise StatementError(_lost(message), statement=statement, is_lost=True) from error
         row, column, constraint = place_of(message)
         kind = LockTimeoutError if number in LOCK_TIMEOUTS else StatementError
         sqlstate: str | None = getattr(error, "sqlstate", None) or "HY000"
         raise kind(
-            message, statement=statement, sqlstate=sqlstate, row=row, column=column, constraint=constraint
+            message,
+            statement=statement,
+            sqlstate=sqlstate,
+            row=row,
+            column=column,
+            constraint=constraint,
+            is_lost=number in ENDED,
+            is_transient=number in TRANSIENT,
         ) from error
     except TimeoutError as error:
         raise StatementError(
             "no answer within command_timeout_s; the statement was cancelled", statement=statement
         ) from error
     except (TransportError, OSError) as error:
-        raise StatementError(_lost(str(error) or type(error).__name__), statement=statement) from error
+        raise StatementError(_lost(str(error) or type(error).__name__), statement=statement, is_lost=True) from error
 
 
 def _lost(text: str) -> str:

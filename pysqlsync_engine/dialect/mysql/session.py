@@ -90,6 +90,11 @@ class MySQLSession:
     def parameters(self) -> ConnectionParameters:
         return self._parameters
 
+    @property
+    def in_transaction(self) -> bool:
+        """True inside of `transaction()`, where a statement that changes a schema would commit."""
+        return self._depth > 0
+
     async def execute(self, statement: str, *arguments: Any) -> int:
         outcome, _ = await self._run(statement, arguments)
         return outcome.affected

@@ -2,6 +2,7 @@
 
 from pysqlsync_engine.dialect.api import Dialect
 from pysqlsync_engine.dialect.postgresql.capabilities import OFFLINE
+from pysqlsync_engine.dialect.postgresql.journal import PostgreSQLJournal
 from pysqlsync_engine.dialect.postgresql.loader import PostgreSQLLoader
 from pysqlsync_engine.dialect.postgresql.lowering import lower
 from pysqlsync_engine.dialect.postgresql.online import PostgreSQLOnlineWriter
@@ -16,6 +17,7 @@ DIALECT = Dialect(
     writer=PostgreSQLOnlineWriter,
     reader=PostgreSQLReader,
     loader=PostgreSQLLoader,
+    journal=PostgreSQLJournal,
     canonicalize=canonicalize,
     scratch_database=scratch_database,
     connect=connect,

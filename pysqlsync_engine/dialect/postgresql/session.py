@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import math
-import re
-import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from pysqlsync_engine.capabilities import Capabilities, ServerVersion
+from pysqlsync_engine.dialect.postgresql.answers import (
+    LOCK_NOT_AVAILABLE,
+    affected,
+    copy_place,
+    ends_connection,
+    is_transient,
+    may_accept_later,
+)
 from pysqlsync_engine.dialect.postgresql.capabilities import capabilities_of
+from pysqlsync_engine.dialect.postgresql.connecting import diagnose, lock_key, protection, without_frames
 from pysqlsync_engine.errors import ConnectError, DialectError, LockTimeoutError, StatementError
 from pysqlsync_engine.model.id_types import QualifiedId
-from pysqlsync_engine.parameters import ConnectionParameters, SSLMode
+from pysqlsync_engine.parameters import ConnectionParameters
 from pysqlsync_engine.session import Row
 
 try:
@@ -47,11 +53,6 @@ Sent when a connection is opened, so that they also outlive a reset.
 PgBouncer has to be told `ignore_startup_parameters = jit`.
 """
 
-COUNTED = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "COPY"})
-"""Command tags whose number counts rows of a table that were changed; https://www.postgresql.org/docs/current/protocol-message-formats.html"""
-
-LOCK_NOT_AVAILABLE = "55P03"
-
 
 class PostgreSQLSession:
     """One connection to a PostgreSQL server; see `Session` for what its methods promise."""
@@ -77,7 +78,7 @@ class PostgreSQLSession:
             if tag.startswith(("ALTER", "DROP")):
                 # the driver remembers the members of composite types by the identity of the type, which ALTER keeps
                 await self._connection.reload_schema_state()
-        return _affected(tag)
+        return affected(tag)
 
     async def fetch(self, statement: str, *arguments: Any) -> list[Row]:
         with _translated(statement):
@@ -116,7 +117,7 @@ class PostgreSQLSession:
         timeout_ms = max(1, math.ceil(timeout_s * 1000))
         await self.fetch("SELECT pg_catalog.set_config('lock_timeout', $1, true)", f"{timeout_ms}ms")
         try:
-            await self.fetch("SELECT pg_catalog.pg_advisory_xact_lock($1)", _lock_key(name))
+            await self.fetch("SELECT pg_catalog.pg_advisory_xact_lock($1)", lock_key(name))
         except LockTimeoutError as error:
             raise LockTimeoutError(
                 f"lock {name!r}: another session has held it for {timeout_s:g} s; wait for it to finish and try again",
@@ -131,7 +132,7 @@ class PostgreSQLSession:
         deadline = time.monotonic() + timeout_s
         statement = "SELECT pg_catalog.pg_try_advisory_lock($1)"
         # who waits inside of a statement is in the way of an index that is built concurrently, which waits for all statements
-        while (await self.fetch(statement, _lock_key(name))) != [(True,)]:
+        while (await self.fetch(statement, lock_key(name))) != [(True,)]:
             if time.monotonic() >= deadline:
                 raise LockTimeoutError(
                     f"lock {name!r}: another session has held it for {timeout_s:g} s; wait for it to finish and try again",
@@ -143,7 +144,7 @@ class PostgreSQLSession:
             yield
         finally:
             if not self._connection.is_closed():
-                await self.fetch("SELECT pg_catalog.pg_advisory_unlock($1)", _lock_key(name))
+                await self.fetch("SELECT pg_catalog.pg_advisory_unlock($1)", lock_key(name))
                 await self.execute("RESET lock_timeout")
 
     @asynccontextmanager
@@ -174,13 +175,71 @@ class PostgreSQLSession:
                     table.name, schema_name=table.namespace, columns=list(columns), records=batch
                 )
         except StatementError as error:
-            line, column = _copy_place(_field(error.__cause__, "context"), table.name)
+            line, column = copy_place(_field(error.__cause__, "context"), table.name)
             error.row = None if line is None else sent + line
             error.column = error.column or (column if column in columns else None)
             raise
         except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
             raise StatementError(f"a value cannot be sent: {error}", statement=statement) from error
-        return _affected(tag)
+        return affected(tag)
+
+    async def copy_text(
+        self,
+        table: QualifiedId,
+        columns: Sequence[str],
+        chunks: AsyncIterator[bytes],
+        *,
+        delimiter: str,
+        null: str,
+        quote: str | None,
+    ) -> int:
+        """
+        Stream text into a table by one COPY.
+
+        :param columns: Names of the columns, in the order of the cells of a record.
+        :param chunks: Whole records each; the next one is asked for when the server has taken most of those before.
+        :param null: Spelling of NULL, with `quote` also between quotes.
+        :param quote: Character around cells (CSV); `None` for text with escapes.
+        :returns: Number of rows that the server read.
+        :raises StatementError: if it refuses one; its `row` is then the line, counted from the first of the chunks.
+        """
+        feed = _Feed(chunks)
+        options: dict[str, Any] = {"format": "text", "delimiter": delimiter, "null": null, "encoding": "UTF8"}
+        if quote is not None:
+            options |= {"format": "csv", "quote": quote, "force_null": list(columns)}
+        try:
+            with _translated(f"COPY {table}"):
+                tag: str = await self._connection.copy_to_table(
+                    table.name, schema_name=table.namespace, columns=list(columns), source=feed, **options
+                )
+        except StatementError as error:
+            if feed.error is not None:
+                # the driver cannot tell its own failures from those of whoever reads a file
+                raise feed.error from None
+            error.row, column = copy_place(_field(error.__cause__, "context"), table.name)
+            error.column = error.column or (column if column in columns else None)
+            raise
+        return affected(tag)
+
+
+class _Feed:
+    """Chunks for the driver; keeps the error that they end with."""
+
+    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
+        self._chunks = chunks
+        self.error: Exception | None = None
+
+    def __aiter__(self) -> _Feed:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await anext(self._chunks)
+        except StopAsyncIteration:
+            raise
+        except Exception as error:
+            self.error = error
+            raise
 
 
 class PostgreSQLPool:
@@ -197,7 +256,14 @@ class PostgreSQLPool:
         try:
             yield PostgreSQLSession(connection, self._parameters)
         finally:
+            await self._give_back(connection)
+
+    async def _give_back(self, connection: Any) -> None:
+        try:
             await self._pool.release(connection)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+            # it was lost, and could not be reset; the driver has cut it, and opens another one when one is needed
+            return
 
 
 @asynccontextmanager
@@ -254,7 +320,7 @@ def _connect_options(parameters: ConnectionParameters) -> dict[str, Any]:
         "user": parameters.username,
         "password": parameters.password,
         "database": parameters.database,
-        "ssl": _protection(parameters),
+        "ssl": protection(parameters),
         "timeout": parameters.connect_timeout_s,
         "command_timeout": parameters.command_timeout_s,
         "server_settings": SERVER_SETTINGS,
@@ -264,30 +330,15 @@ def _connect_options(parameters: ConnectionParameters) -> dict[str, Any]:
     }
 
 
-def _protection(parameters: ConnectionParameters) -> ssl.SSLContext | str | bool:
-    """:returns: What the driver takes for a level of protection; only `PREFER` may go without."""
-    mode = parameters.ssl
-    if mode is None:
-        mode = SSLMode.PREFER if parameters.is_local else SSLMode.VERIFY_FULL
-    if mode is SSLMode.DISABLE or (mode is SSLMode.PREFER and parameters.host.startswith("/")):
-        return False
-    if mode is SSLMode.PREFER:
-        return "prefer"
-    context = ssl.create_default_context()
-    context.check_hostname = mode is SSLMode.VERIFY_FULL
-    if mode is SSLMode.REQUIRE:
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
 @contextmanager
 def _explained(parameters: ConnectionParameters) -> Generator[None]:
     """Turn what went wrong while connecting into a `ConnectError`, without the driver's frames: they hold the password."""
     try:
         yield
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-        reason, advice = _diagnosis(error, parameters)
-        cause = _without_frames(error)
+        reason, advice = diagnose(error, parameters)
+        passes = may_accept_later(error, _field(error, "sqlstate"))
+        cause = without_frames(error)
     else:
         return
     address = (
@@ -295,38 +346,9 @@ def _explained(parameters: ConnectionParameters) -> Generator[None]:
     )
     user = "the default user" if parameters.username is None else f"user {parameters.username!r}"
     database = "the default database" if parameters.database is None else f"database {parameters.database!r}"
-    raise ConnectError(f"PostgreSQL at {address}, {user}, {database}: {reason}; {advice}") from cause
-
-
-def _without_frames(error: BaseException) -> BaseException:
-    """:returns: The same error without its traceback and those of the errors that led to it."""
-    link: BaseException | None = error
-    while link is not None:
-        link.__traceback__ = None
-        link = link.__cause__ or link.__context__
-    return error
-
-
-def _diagnosis(error: BaseException, parameters: ConnectionParameters) -> tuple[str, str]:
-    """:returns: Why a connection was not made, and what to do."""
-    reason = str(getattr(error, "message", None) or error) or type(error).__name__
-    sqlstate = getattr(error, "sqlstate", None) or ""
-    if isinstance(error, TimeoutError):
-        return f"no answer within {parameters.connect_timeout_s:g} s", "check the address, or raise connect_timeout_s"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return (
-            f"its certificate was not accepted: {error.verify_message}",
-            "make its certificate authority known to this system (SSL_CERT_FILE), or choose another SSLMode",
-        )
-    if isinstance(error, ConnectionError) and "SSL upgrade" in reason:
-        return "the server does not offer TLS", "turn it on there, or permit plain text with SSLMode.DISABLE"
-    advice = {
-        "28": "check user name and password, and pg_hba.conf of the server",
-        "3D": "create the database, or name one that exists",
-        "53": "wait until connections are free, or raise max_connections of the server",
-        "57": "wait until the server has started",
-    }.get(sqlstate[:2], "check host name and port, and that the server is running")
-    return reason, advice
+    raise ConnectError(
+        f"PostgreSQL at {address}, {user}, {database}: {reason}; {advice}", is_transient=passes
+    ) from cause
 
 
 @contextmanager
@@ -335,56 +357,35 @@ def _translated(statement: str) -> Generator[None]:
     try:
         yield
     except asyncpg.PostgresError as error:
-        kind = LockTimeoutError if _field(error, "sqlstate") == LOCK_NOT_AVAILABLE else StatementError
+        sqlstate = _field(error, "sqlstate")
+        kind = LockTimeoutError if sqlstate == LOCK_NOT_AVAILABLE else StatementError
         raise kind(
             _field(error, "message") or str(error),
             statement=statement,
-            sqlstate=_field(error, "sqlstate"),
+            sqlstate=sqlstate,
             detail=_field(error, "detail"),
             column=_field(error, "column_name"),
             constraint=_field(error, "constraint_name"),
+            is_lost=ends_connection(sqlstate),
+            is_transient=is_transient(sqlstate),
         ) from error
     except TimeoutError as error:
         raise StatementError(
             "no answer within command_timeout_s; the statement was cancelled", statement=statement
         ) from error
     except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
-        raise StatementError(_lost_or(error), statement=statement) from error
+        text, is_lost = str(error) or type(error).__name__, _is_lost(error)
+        message = f"the connection to the server was lost ({text}); connect again and repeat" if is_lost else text
+        raise StatementError(message, statement=statement, is_lost=is_lost) from error
 
 
-def _lost_or(error: Exception) -> str:
-    """:returns: Message for an error that does not come from the server: most often the connection is gone."""
-    text = str(error) or type(error).__name__
-    if isinstance(error, OSError) or "closed" in text or "released" in text:
-        return f"the connection to the server was lost ({text}); connect again and repeat"
-    return text
+def _is_lost(error: Exception) -> bool:
+    """:returns: True if an error that does not come from the server means that the connection is gone."""
+    text = str(error)
+    return isinstance(error, OSError) or "closed" in text or "released" in text
 
 
 def _field(error: Any, name: str) -> str | None:
     """:returns: A field of the server's message; https://www.postgresql.org/docs/current/protocol-error-fields.html"""
     value: str | None = getattr(error, name, None)
     return value
-
-
-def _copy_place(context: str | None, table: str) -> tuple[int | None, str | None]:
-    """
-    :param context: Where the server was when it refused a row: `COPY flights, line 3, column carrier: "..."`. Only the words
-        `line` and `column` depend on the server's language.
-    :returns: Line, from 1, and column; `None` where the server does not tell.
-    """
-    prefix = f"COPY {table}, "
-    # what was inside the value comes before, for JSON
-    place = next((line for line in (context or "").splitlines() if line.startswith(prefix)), prefix)
-    match = re.match(r"\D*(\d+)(?:, \S+ ([^:]*))?", place.removeprefix(prefix))
-    return (None, None) if match is None else (int(match[1]), match[2])
-
-
-def _affected(tag: str) -> int:
-    """:returns: Rows that a command changed, by its tag: 5 for `INSERT 0 5`, 0 for `CREATE TABLE`."""
-    words = tag.split()
-    return int(words[-1]) if words and words[0] in COUNTED and words[-1].isdigit() else 0
-
-
-def _lock_key(name: str) -> int:
-    """:returns: The 64-bit number that stands for a lock's name; the same on every machine."""
-    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), signed=True)
