@@ -34,10 +34,9 @@ def copy_place(context: str | None, table: str) -> tuple[int | None, str | None]
         `line` and `column` depend on the server's language.
     :returns: Line, from 1, and column; `None` where the server does not tell.
     """
-    prefix = f"COPY {table}, "
+    place = re.compile(rf"\w+ {re.escape(table)}, \D*(\d+)(?:, \S+ ([^:]*))?")
     # what was inside the value comes before, for JSON
-    place = next((line for line in (context or "").splitlines() if line.startswith(prefix)), prefix)
-    match = re.match(r"\D*(\d+)(?:, \S+ ([^:]*))?", place.removeprefix(prefix))
+    match = next(filter(None, map(place.match, (context or "").splitlines())), None)
     return (None, None) if match is None else (int(match[1]), match[2])
 
 
