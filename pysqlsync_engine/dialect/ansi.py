@@ -38,6 +38,7 @@ from pysqlsync_engine.migration.operations import (
     FillColumn,
     FillLookup,
     MergeLabels,
+    MoveList,
     Operation,
     RelabelColumn,
     RenameColumn,
@@ -112,6 +113,8 @@ class AnsiWriter(AnsiLabelWriter):
                 yield from self.table_statements(operation)
             case CreateIndex() | DropIndex() | RenameIndex():
                 yield from self.index_statements(operation)
+            case MoveList():
+                yield from self.move_list(operation)
             case _:
                 yield from self.other_statements(operation)
 
@@ -159,6 +162,13 @@ class AnsiWriter(AnsiLabelWriter):
                 yield from self.relabel(operation)
             case MergeLabels():
                 yield from self.merge_labels(operation)
+
+    def move_list(self, operation: MoveList) -> Iterator[str]:
+        """
+        :returns: Statements that copy the elements of lists, and drop the place that they come from.
+        :raises UnsupportedError: always; the standard has no way from a list to rows that all servers know.
+        """
+        raise UnsupportedError(f"{summarize(operation)}: ANSI SQL cannot move lists; use the dialect of your server")
 
     def create_extension(self, name: QualifiedId) -> str:
         """

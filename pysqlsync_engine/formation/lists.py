@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pysqlsync_engine.errors import DefinitionError, UnsupportedError
 from pysqlsync_engine.formation.columns import form_column
@@ -114,7 +115,9 @@ def _owner_key(field: FieldSpec, owner: Table, site: Site) -> tuple[LocalId, ...
             " field as PrimaryKey[...]"
         )
     check_tags(field.type, site.place)
-    check_no_key_tags(field.type, site.place, where="a list with a table of its own")
+    # its former name is part of that of the table
+    others = tuple(tag for tag in field.type.tags if not isinstance(tag, RenamedFrom))
+    check_no_key_tags(replace(field.type, tags=others), site.place, where="a list with a table of its own")
     if field.type.optional:
         raise UnsupportedError(
             f"{site.place}: a list with a table of its own is empty where there are no rows, never None; remove '| None', or use"

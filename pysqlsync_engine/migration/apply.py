@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pysqlsync_engine.errors import ApplyError, LockTimeoutError, StatementError
@@ -96,9 +97,20 @@ async def _try(session: Session, step: Step, *, may_block: bool) -> int:
         async with session.unlimited_locks():
             return await _execute(session, step.statements)
     if not step.transactional:
-        return await _execute(session, step.statements)
+        return await _execute_and_release(session, step)
     async with session.transaction():
         return await _execute(session, step.statements)
+
+
+async def _execute_and_release(session: Session, step: Step) -> int:
+    try:
+        executed = await _execute(session, step.statements)
+    except BaseException:
+        # a connection that is lost has let go of everything
+        with suppress(StatementError):
+            await _execute(session, step.release)
+        raise
+    return executed + await _execute(session, step.release)
 
 
 async def _execute_gently(session: Session, step: Step, *, may_block: bool) -> int:

@@ -16,6 +16,7 @@ from pysqlsync_engine.migration.catalogs import enums_of, tables_of
 from pysqlsync_engine.migration.diff_table import TablePair, detachment, diff_table, table_alterations
 from pysqlsync_engine.migration.diff_types import diff_domains, diff_enums, diff_structs, replaced_domains
 from pysqlsync_engine.migration.documents import check_documents
+from pysqlsync_engine.migration.list_moves import ListMoves, OwnerMoves, find_list_moves
 from pysqlsync_engine.migration.operations import (
     AddForeignKey,
     AlterEnum,
@@ -86,7 +87,8 @@ def compare(
     enums = tuple(diff_enums(before, target))
     alterations = [enum for enum in enums if isinstance(enum, AlterEnum)]
     before = with_renamed_labels(before, alterations)
-    pairs = tuple(_pairs(before, renaming, target, label_sources(source, before, target)))
+    moves = find_list_moves(before, target)
+    pairs = tuple(_pairs(before, renaming, target, label_sources(source, before, target), moves))
     tables = [(pair.source, pair.target) for pair in pairs]
     check_documents(tables, before, target)
     unsettled = find_unsettled(
@@ -106,11 +108,11 @@ def compare(
         *diff_domains(before, target),
         *diff_structs(before, target),
         *_created(before, target, capabilities),
-        *_dropped(renaming, target),
+        *_dropped(renaming, target, moves),
         *(operation for pair in pairs for operation in _altered(pair, unsettled, capabilities)),
         *lookup_operations(tables),
     )
-    return Difference(operations, (*renaming.warnings, *_stale_labels(before, target)))
+    return Difference(operations, (*renaming.warnings, *_stale_labels(before, target), *moves.warnings))
 
 
 def _extensions(source: Catalog, target: Catalog) -> Iterator[CreateExtension]:
@@ -135,12 +137,20 @@ def _stale_labels(source: Catalog, target: Catalog) -> Iterator[str]:
         )
 
 
-def _pairs(source: Catalog, renaming: Renaming, target: Catalog, labels: LabelSources) -> Iterator[TablePair]:
+def _pairs(
+    source: Catalog, renaming: Renaming, target: Catalog, labels: LabelSources, moves: ListMoves
+) -> Iterator[TablePair]:
     before = tables_of(source)
     for table in target.tables():
         if table.name in before:
             former = before[table.name]
-            yield TablePair(renaming.originals[table.name], former, table, find_relabelling(former, table, labels))
+            yield TablePair(
+                renaming.originals[table.name],
+                former,
+                table,
+                find_relabelling(former, table, labels),
+                moves.owners.get(table.name, OwnerMoves()),
+            )
 
 
 def _created(source: Catalog, target: Catalog, capabilities: Capabilities | None) -> Iterator[Operation]:
@@ -154,13 +164,13 @@ def _created(source: Catalog, target: Catalog, capabilities: Capabilities | None
             yield from _missing_labels(None, table)
 
 
-def _dropped(renaming: Renaming, target: Catalog) -> Iterator[Operation]:
+def _dropped(renaming: Renaming, target: Catalog, moves: ListMoves) -> Iterator[Operation]:
     """Tables that go, and those foreign keys between them that make a circle; other foreign keys go with their table."""
     wanted = tables_of(target)
     going = {
         renaming.originals[table.name].name: renaming.originals[table.name]
         for table in renaming.catalog.tables()
-        if table.name not in wanted
+        if table.name not in wanted and table.name not in moves.left
     }
     edges = {name: frozenset(key.referenced_table for key in table.foreign_keys) for name, table in going.items()}
     for name, table in going.items():
@@ -191,11 +201,13 @@ def _altered(pair: TablePair, unsettled: Unsettled, capabilities: Capabilities |
     former = {index.name: index for index in original.indexes}
     yield from (DropIndex(original.name, former[index.name]) for index in difference.indexes.apart.dropped)
     yield from detachment(pair, difference)
-    yield from table_alterations(difference, target)
+    yield from table_alterations(difference, pair.moves.holding(target))
     for column, expression in difference.fills:
         yield FillColumn(difference.filled, column, expression)
     for late in pair.relabelling.late.values():
         yield late.operation(difference.filled)
+    for move in (*pair.moves.coming.values(), *pair.moves.leaving.values()):
+        yield move.operation(pair.moves.holding(target) if move.to_table else difference.filled)
     yield from (RenameIndex(target.name, before, after) for before, after in difference.renamed_indexes())
     yield from (CreateIndex(target.name, index) for index in difference.indexes.apart.added)
     yield from (AddForeignKey(target.name, key) for key in _keys(difference.keys.added))

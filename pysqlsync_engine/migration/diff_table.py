@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 
 from pysqlsync_engine.capabilities import Capabilities
 from pysqlsync_engine.migration.counting import IndexChanges, Stages, join_indexes, must_join
+from pysqlsync_engine.migration.list_moves import OwnerMoves
 from pysqlsync_engine.migration.matching import Matching, match, rename_pairs
 from pysqlsync_engine.migration.mentions import (
     constraint_columns,
@@ -55,12 +56,14 @@ class TablePair:
     :param source: As it is, but with the new names of all that is renamed.
     :param target: As it is to be.
     :param relabelling: What is to be done with rows because of labels.
+    :param moves: Lists that get tables of their own, or stop to have them.
     """
 
     original: Table
     source: Table
     target: Table
     relabelling: TableRelabelling = TableRelabelling()
+    moves: OwnerMoves = OwnerMoves()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ class TableDifference:
     :param changes: All else but keys and indexes, between what remains and `filled`.
     :param fills: Columns to be given a value where they have none, and its expression.
     :param filled: The target, but for what can only be refused once columns are filled.
-    :param settling: What leads from `filled` to the target.
+    :param settling: What leads from `filled` to the target, but for columns of lists that move out of them after.
     :param keys: Foreign keys.
     """
 
@@ -127,7 +130,7 @@ def diff_table(pair: TablePair, unsettled: Unsettled, capabilities: Capabilities
         (*validated, *_changes(stages.remaining, stages.filled, replaced, keys)),
         tuple((c, c.backfill) for c in target.columns if c.name in later and c.backfill is not None),
         stages.filled,
-        tuple(_changes(stages.filled, target, frozenset(), _NO_KEYS)),
+        tuple(_changes(stages.filled, stages.target, frozenset(), _NO_KEYS)),
         keys,
         index_changes,
     )
@@ -140,11 +143,11 @@ def _stages(
     capabilities: Capabilities | None,
 ) -> tuple[frozenset[LocalId], Stages]:
     """:returns: Columns that are filled before they refuse NULL, and the table while it changes."""
-    remaining = _without(pair.source, early)
-    later = frozenset(_filled_later(remaining, pair.target, replaced, capabilities))
-    filled = _before_filling(remaining, pair.target, later)
+    remaining, target = _without(pair.source, early), pair.moves.holding(pair.target)
+    later = frozenset(_filled_later(remaining, target, replaced, capabilities)) - pair.moves.coming.keys()
+    filled = pair.moves.receiving(_before_filling(remaining, target, later))
     filled = replace(filled, columns=tuple(_by_then(column, pair.relabelling) for column in filled.columns))
-    return later, Stages(pair.source, remaining, filled, pair.target)
+    return later, Stages(pair.source, remaining, filled, target)
 
 
 def table_alterations(difference: TableDifference, target: Table) -> Iterator[AlterTable]:

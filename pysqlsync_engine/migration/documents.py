@@ -26,9 +26,8 @@ def check_documents(tables: Iterable[tuple[Table, Table]], source: Catalog, targ
                 continue
             writes = isinstance(column.data_type, SqlJson)
             inner, catalog = (former.data_type, source) if writes else (column.data_type, target)
-            leaves = set(_leaves(inner, catalog))
             refused = (SqlBinary, SqlInterval) if writes else (SqlBinary,)
-            found = sorted(str(leaf) for leaf in leaves if isinstance(leaf, refused))
+            found = sorted({str(leaf) for leaf in leaves(inner, catalog) if isinstance(leaf, refused)})
             if found:
                 raise UnsupportedError(
                     f"{after.name.display}.{column.name.name}: the server has another form of {found[0]} in JSON than Python;"
@@ -36,7 +35,7 @@ def check_documents(tables: Iterable[tuple[Table, Table]], source: Catalog, targ
                 )
 
 
-def _leaves(data_type: SqlType, catalog: Catalog) -> Iterator[SqlType]:
+def leaves(data_type: SqlType, catalog: Catalog) -> Iterator[SqlType]:
     """:returns: Types of the values that a value is made of."""
     structs, domains = structs_of(catalog), domains_of(catalog)
     pending, seen = [data_type], set[SqlType]()

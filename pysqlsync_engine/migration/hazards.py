@@ -24,6 +24,7 @@ from pysqlsync_engine.migration.operations import (
     DropTable,
     FillColumn,
     MergeLabels,
+    MoveList,
     Operation,
     RelabelColumn,
     Relabelling,
@@ -31,6 +32,7 @@ from pysqlsync_engine.migration.operations import (
     TableChange,
     touches,
 )
+from pysqlsync_engine.model.data_types import SqlArray, SqlJson
 from pysqlsync_engine.model.object_types import Column, Index
 from pysqlsync_engine.options import Hazard
 
@@ -96,7 +98,7 @@ def hazards_of(operation: Operation) -> frozenset[Hazard]:
             return frozenset({Hazard.MAY_FAIL_ON_DATA, Hazard.BLOCKS_WRITES} if stricter else ())
         case AlterTable():
             return frozenset(_table_hazards(operation))
-        case FillColumn() | RelabelColumn() | MergeLabels():
+        case FillColumn() | RelabelColumn() | MergeLabels() | MoveList():
             return frozenset(_row_hazards(operation))
         case AlterEnum():
             return frozenset(_enum_hazards(operation))
@@ -106,10 +108,29 @@ def hazards_of(operation: Operation) -> frozenset[Hazard]:
             return frozenset()
 
 
-def _row_hazards(operation: FillColumn | RelabelColumn | MergeLabels) -> Iterator[Hazard]:
+def _row_hazards(operation: FillColumn | RelabelColumn | MergeLabels | MoveList) -> Iterator[Hazard]:
+    if isinstance(operation, MoveList):
+        yield from _list_hazards(operation)
+        return
     yield Hazard.REWRITES_TABLE
     if isinstance(operation, RelabelColumn) and operation.kind is Relabelling.TO_KEYS:
         yield Hazard.MAY_FAIL_ON_DATA
+
+
+def _list_hazards(operation: MoveList) -> Iterator[Hazard]:
+    yield Hazard.BLOCKS_WRITES
+    if operation.forgets_null:
+        yield Hazard.NARROWS_TYPE
+    column, value = operation.column.data_type, operation.value.data_type
+    element = column.element if isinstance(column, SqlArray) else column
+    source, target = (element, value) if operation.to_table else (value, element)
+    document = isinstance(operation.items.element, SqlJson)
+    if document or (isinstance(column, SqlArray) and not operation.items.is_label):
+        yield from convert(source, target).hazards - {Hazard.REWRITES_TABLE}
+    if operation.to_table and source != target:
+        yield Hazard.MAY_FAIL_ON_DATA
+    if not operation.to_table:
+        yield Hazard.REWRITES_TABLE
 
 
 def _index_hazards(index: Index) -> Iterator[Hazard]:

@@ -34,6 +34,7 @@ from pysqlsync_engine.migration.operations import (
     FillColumn,
     FillLookup,
     MergeLabels,
+    MoveList,
     Operation,
     RelabelColumn,
     RenameColumn,
@@ -57,7 +58,7 @@ def inverse(operation: Operation) -> Operation | None:
             return _inverse_rename(operation)
         case CreatePrerequisite(prerequisite=present, source=Prerequisite() as former):
             return CreatePrerequisite(former, present)
-        case DropTable() | FillLookup() | FillColumn() | RelabelColumn() | MergeLabels():
+        case DropTable() | FillLookup() | FillColumn() | RelabelColumn() | MergeLabels() | MoveList():
             return None
         case CreateExtension() | CreatePrerequisite():
             return None

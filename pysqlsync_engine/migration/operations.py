@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from pysqlsync_engine.migration.enum_changes import AlterEnum, EnumUse, MergeLabels, RelabelColumn, Relabelling
+from pysqlsync_engine.migration.list_changes import MoveList
 from pysqlsync_engine.migration.table_changes import (
     AddColumn,
     AddConstraint,
@@ -60,6 +61,7 @@ __all__ = [
     "FillColumn",
     "FillLookup",
     "MergeLabels",
+    "MoveList",
     "Operation",
     "RelabelColumn",
     "Relabelling",
@@ -310,6 +312,7 @@ Operation: TypeAlias = (
     | FillColumn
     | RelabelColumn
     | MergeLabels
+    | MoveList
 )
 """One step from the current to the desired state."""
 
@@ -327,6 +330,8 @@ def touches(operation: Operation) -> frozenset[QualifiedId]:
             return frozenset({operation.source.name, operation.target.name})
         case AddForeignKey() | DropForeignKey() | CreateIndex() | DropIndex() | RenameIndex():
             return frozenset({operation.table})
+        case MoveList(owner=owner, table=table):
+            return frozenset({owner.name, table.name})
         case _:
             return frozenset({_subject(operation).name})
 

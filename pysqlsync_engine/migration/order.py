@@ -33,6 +33,7 @@ from pysqlsync_engine.migration.operations import (
     FillColumn,
     FillLookup,
     MergeLabels,
+    MoveList,
     Operation,
     RelabelColumn,
     RenameColumn,
@@ -41,7 +42,7 @@ from pysqlsync_engine.migration.operations import (
     RenameType,
 )
 from pysqlsync_engine.migration.summary import summarize
-from pysqlsync_engine.model.definition import types_of
+from pysqlsync_engine.model.definition import named_types, types_of
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 from pysqlsync_engine.model.object_types import DomainType, EnumType, StructType, Table
 
@@ -64,14 +65,16 @@ _STAGES: tuple[tuple[type[Operation], ...], ...] = (
         DropDomain,
         DropEnum,
     ),
-    (FillColumn, RelabelColumn, MergeLabels),
+    (FillColumn, RelabelColumn, MergeLabels, MoveList),
     (AlterTable,),
+    (MoveList,),
     (CreateIndex, AddForeignKey, DropNamespace),
+    (DropTable, DropStruct, DropDomain, DropEnum),
 )
 """
-What makes way, what gets another name, what is made and altered, what is filled in, what is refused from then on, and what
-ties tables together. Each stage is done before the next one begins. Within a stage, which operation comes first where neither
-depends on the other.
+What makes way, what gets another name, what is made and altered, what is filled in, what is refused from then on, which lists
+leave their columns, what ties tables together, and what was needed until then. Each stage is done before the next one begins.
+Within a stage, which operation comes first where neither depends on the other.
 """
 
 _SETTLING = next(number for number, ranks in enumerate(_STAGES) if ranks == (AlterTable,))
@@ -91,13 +94,50 @@ def order(operations: Iterable[Operation]) -> tuple[Operation, ...]:
     :returns: The same operations; always in the same order, whatever order they came in.
     :raises UnsupportedError: if operations wait for each other.
     """
+    operations = tuple(operations)
+    needed = _needed_by_lists(operations)
     stages: tuple[list[Operation], ...] = tuple([] for _ in _STAGES)
     for operation in operations:
-        stages[_stage(operation)].append(operation)
+        stages[_stage(operation, needed)].append(operation)
+    _check_late_names(operations, stages[-1])
     return tuple(operation for stage, ranks in zip(stages, _STAGES, strict=True) for operation in _sorted(stage, ranks))
 
 
-def _stage(operation: Operation) -> int:
+def _needed_by_lists(operations: Sequence[Operation]) -> frozenset[QualifiedId]:
+    """:returns: Tables and types that lists refer to in the place that they move out of."""
+    found: set[QualifiedId] = set()
+    for operation in operations:
+        if isinstance(operation, MoveList) and operation.to_table:
+            found |= named_types(operation.column.data_type)
+        elif isinstance(operation, MoveList):
+            found |= types_of(operation.table) | {key.referenced_table for key in operation.table.foreign_keys}
+    parts = {
+        each.name: types_of(each) for each in map(_before, operations) if isinstance(each, StructType | DomainType)
+    }
+    while more := {name for whole in found & parts.keys() for name in parts[whole]} - found:
+        found |= more
+    return frozenset(found)
+
+
+def _check_late_names(operations: Iterable[Operation], late: Iterable[Operation]) -> None:
+    """:raises UnsupportedError: if something is to be made of the name of what lists move out of: a table has a type of its name."""
+    made = {after.name: each for each in operations if (after := _after(each)) is not None and _before(each) is None}
+    for operation in late:
+        subject = _before(operation)
+        if subject is not None and subject.name in made:
+            raise UnsupportedError(
+                f"plan: lists need {subject.name.display} until they have moved, so there cannot be another one:"
+                f" {summarize(made[subject.name])}; change how enumerations are stored in a synchronization of its own"
+            )
+
+
+def _stage(operation: Operation, needed: frozenset[QualifiedId]) -> int:
+    """:param needed: Names of what can only be dropped in the end."""
+    if isinstance(operation, MoveList):
+        return _SETTLING + 1 if operation.to_table else _SETTLING - 1
+    if isinstance(operation, DropTable | DropStruct | DropDomain | DropEnum):
+        subject = _before(operation)
+        return len(_STAGES) - 1 if subject is not None and subject.name in needed else _first_stage(operation)
     if isinstance(operation, AlterTable):
         if operation.detaching:
             return 0
@@ -108,6 +148,10 @@ def _stage(operation: Operation) -> int:
     if isinstance(operation, RelabelColumn) and not operation.detaching:
         # labels of a lookup table change before others are added to it
         return _SETTLING - 1 if operation.table.labels is None else 2
+    return _first_stage(operation)
+
+
+def _first_stage(operation: Operation) -> int:
     return next(number for number, ranks in enumerate(_STAGES) if type(operation) in ranks)
 
 

@@ -63,6 +63,7 @@ class Step:
     :param patient: True if others can read and write however long it has to wait for them.
     :param variants: Ways to say the only statement that let others write meanwhile, the quickest first; where the server cannot
         do it so, the statement itself is executed if the policy permits `BLOCKS_WRITES`. Empty if there is but one way.
+    :param release: Statements that are executed in the end, whatever happened: they let go of what others wait for.
     :param ranges: The statement as it is executed where others are to be let in between; `None` if it is executed as it is.
     """
 
@@ -75,6 +76,7 @@ class Step:
     patient: bool = False
     variants: tuple[str, ...] = ()
     ranges: RangeUpdate | None = None
+    release: tuple[str, ...] = ()
 
 
 class Writer(Protocol):
@@ -129,7 +131,7 @@ class Plan:
     @property
     def statements(self) -> tuple[str, ...]:
         """All statements, in order."""
-        return tuple(statement for step in self.steps for statement in step.statements)
+        return tuple(statement for step in self.steps for statement in (*step.statements, *step.release))
 
     @property
     def hazards(self) -> frozenset[Hazard]:
@@ -187,7 +189,7 @@ class Plan:
                 lines.append("-- in ranges of the primary key, each a transaction of its own")
             if self.online and step.variants:
                 lines.append("-- in the gentlest way that the server can: " + one_line(step.variants[0]))
-            lines += [f"{statement};" for statement in step.statements]
+            lines += [f"{statement};" for statement in (*step.statements, *step.release)]
         return "\n".join(lines) + "\n"
 
 

@@ -33,6 +33,7 @@ from pysqlsync_engine.migration.operations import (
     FillColumn,
     FillLookup,
     MergeLabels,
+    MoveList,
     Operation,
     RelabelColumn,
     Relabelling,
@@ -82,6 +83,8 @@ def _summary(operation: Operation, writer: DefinitionWriter) -> str:
             return _relabelling(operation)
         case MergeLabels(table=table, labels=labels):
             return f"replace labels of {table.name.display}: {_replacements(labels)}"
+        case MoveList():
+            return _move(operation)
         case AlterEnum() | AlterStruct() | AlterDomain() | AlterTable():
             return _alteration(operation, writer)
         case _:
@@ -97,6 +100,14 @@ def _relabelling(operation: RelabelColumn) -> str:
     if operation.kind is Relabelling.TO_LABELS:
         return f"convert column {place} from keys of {name} to labels{replaced}"
     return f"convert column {place} from labels to keys of {name}{replaced}"
+
+
+def _move(operation: MoveList) -> str:
+    column = f"column {operation.owner.name.display}.{operation.column.name.name}"
+    table = f"table {operation.table.name.display}"
+    source, target = (column, table) if operation.to_table else (table, column)
+    empty = ", NULL as an empty list" if operation.forgets_null else ""
+    return f"move list from {source} to {target}{empty}, and drop {source}"
 
 
 def _replacements(labels: tuple[tuple[str, str], ...]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from pysqlsync_engine.dialect.mysql.writer import MySQLWriter
+from pysqlsync_engine.dialect.mysql.list_writer import MySQLListWriter
 from pysqlsync_engine.migration.operations import (
     AddForeignKey,
     AlterTable,
@@ -24,7 +24,7 @@ _WAYS = ("ALGORITHM=INSTANT", "ALGORITHM=INPLACE,\n    LOCK=NONE")
 """How the server may go about a change of a table without keeping others from writing, the quickest first."""
 
 
-class MySQLOnlineWriter(MySQLWriter):
+class MySQLOnlineWriter(MySQLListWriter):
     """The writer for MySQL and MariaDB, with steps that let others read and write."""
 
     def fill_column(self, operation: FillColumn, condition: str | None = None) -> str:

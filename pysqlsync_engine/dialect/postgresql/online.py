@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from pysqlsync_engine.dialect.postgresql.alterations import is_validation
+from pysqlsync_engine.dialect.postgresql.list_writer import PostgreSQLListWriter
 from pysqlsync_engine.dialect.postgresql.objects import PostgreSQLTable
-from pysqlsync_engine.dialect.postgresql.writer import PostgreSQLWriter
 from pysqlsync_engine.migration.operations import (
     AddConstraint,
     AddForeignKey,
@@ -143,7 +143,7 @@ def is_partitioned(table: Table | None) -> bool:
     return isinstance(table, PostgreSQLTable) and table.partition_by is not None
 
 
-class PostgreSQLOnlineWriter(PostgreSQLWriter):
+class PostgreSQLOnlineWriter(PostgreSQLListWriter):
     """The writer for PostgreSQL, with steps that let others read and write."""
 
     def write_online(self, operation: Operation, tables: Mapping[QualifiedId, Table]) -> tuple[Step, ...]:
