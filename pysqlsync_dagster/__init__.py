@@ -1,6 +1,9 @@
 """Data-classes as Dagster assets: a schema that is planned, shown and applied, and tables that rows are streamed into."""
 
-from pysqlsync_dagster.assets import AssetOptions, build_assets
+from pysqlsync_dagster.assets import AssetOptions, TableSet, build_assets, plan_tables, table_assets
+from pysqlsync_dagster.drift import build_drift_checks
+from pysqlsync_dagster.feeds import ByPartition, Contract, Source, TableFeed
+from pysqlsync_dagster.partitions import PartitionSlice
 from pysqlsync_dagster.resources import (
     DatabaseResource,
     EmbeddedPostgreSQLResource,
@@ -8,22 +11,31 @@ from pysqlsync_dagster.resources import (
     PostgreSQLResource,
     ServerResource,
 )
-from pysqlsync_dagster.schema_sync import build_schema_asset
-from pysqlsync_dagster.streams import Source
+from pysqlsync_dagster.schema_asset import build_schema_asset, build_schema_job, build_schema_op
 from pysqlsync_dagster.translator import DescribedTable, TableModule, TableTranslator, build_table_specs
 
 __all__ = [
     "AssetOptions",
+    "ByPartition",
+    "Contract",
     "DatabaseResource",
     "DescribedTable",
     "EmbeddedPostgreSQLResource",
     "MySQLResource",
+    "PartitionSlice",
     "PostgreSQLResource",
     "ServerResource",
     "Source",
+    "TableFeed",
     "TableModule",
+    "TableSet",
     "TableTranslator",
     "build_assets",
+    "build_drift_checks",
     "build_schema_asset",
+    "build_schema_job",
+    "build_schema_op",
     "build_table_specs",
+    "plan_tables",
+    "table_assets",
 ]

@@ -2,19 +2,19 @@
 
 # Annotations are not postponed here: Dagster reads those of a step as objects.
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from typing import Any
 
 import dagster as dg
 
-from pysqlsync_dagster.metadata import load_metadata
+from pysqlsync_dagster.feeds import Source, TableFeed, feed_of
 from pysqlsync_dagster.resources import DatabaseResource
-from pysqlsync_dagster.schema_sync import build_schema_asset, require_in_sync
-from pysqlsync_dagster.streams import PartitionLoad, Source, feeds, load_windows, windows
+from pysqlsync_dagster.schema_asset import build_schema_asset
+from pysqlsync_dagster.table_loader import TableLoader
 from pysqlsync_dagster.translator import TableModule, TableTranslator, build_table_specs
-from pysqlsync_engine.base import ConnectionContext, SyncPolicy
-from pysqlsync_engine.data.sources import RecordSource, Window
-from pysqlsync_engine.errors import EngineError
+from pysqlsync_engine.base import SyncPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,9 @@ class AssetOptions:
     :param retry_policy: What to do when a load fails.
     :param pool: Concurrency pool of the assets.
     :param op_tags: Tags of the steps.
+    :param concurrency: Most partitions of a table to load at the same time, each on a connection of the resource's own pool.
+    :param automation_condition: When assets are to be loaded, for those that the translator says nothing of.
+    :param freshness_policy: How old assets may be, for those that the translator says nothing of.
     """
 
     resource: str = "database"
@@ -34,142 +37,166 @@ class AssetOptions:
     retry_policy: dg.RetryPolicy | None = None
     pool: str | None = None
     op_tags: Mapping[str, str] | None = None
+    concurrency: int = 1
+    automation_condition: dg.AutomationCondition[Any] | None = None
+    freshness_policy: dg.FreshnessPolicy | None = None
 
+    def complete(self, spec: dg.AssetSpec) -> dg.AssetSpec:
+        """:returns: The spec, with what it leaves open."""
+        return spec.replace_attributes(  # pyright: ignore[reportUnknownMemberType] - of Dagster
+            automation_condition=spec.automation_condition or self.automation_condition,  # pyright: ignore[reportUnknownMemberType]
+            freshness_policy=spec.freshness_policy or self.freshness_policy,
+        )
 
-def failure_text(error: Exception, wanted: Sequence[Window | None], finished: Sequence[PartitionLoad]) -> str:
-    """:returns: What went wrong in which partition, and what became of the partitions before it."""
-    reason = str(error) if isinstance(error, EngineError) else f"{type(error).__name__}: {error}"
-    failed = wanted[len(finished)] if len(finished) < len(wanted) else None
-    if failed is None:
-        return reason
-    stored = f"{len(finished)} of {len(wanted)} partitions were stored and are recorded; load the others again"
-    return f"partition {failed.key}: {reason}; {stored}"
+    def step_arguments(self) -> dict[str, Any]:
+        """:returns: Arguments of `multi_asset` that are the same for all steps."""
+        return {
+            "backfill_policy": self.backfill_policy or dg.BackfillPolicy.single_run(),
+            "retry_policy": self.retry_policy,
+            "pool": self.pool,
+            "op_tags": self.op_tags,
+        }
 
 
 @dataclass(frozen=True, slots=True)
-class TableLoader:
+class TableSet:
     """
-    What loads the rows of one table, as far as it is known when the definitions are made.
+    The tables of a module as assets; see `plan_tables`. Immutable, and the same in every process.
 
-    :param sources: Record sources by name, the default one first.
-    :param schema_key: Asset that brings the table into existence.
+    :param schema: Asset that plans and applies the schema.
+    :param specs: Of all tables, by class.
+    :param loaders: Of the tables that have a source, those that others refer to first.
     """
 
     tables: TableModule
-    cls: type
-    key: dg.AssetKey
-    sources: Mapping[str, RecordSource]
+    schema: dg.AssetsDefinition
+    specs: Mapping[type, dg.AssetSpec]
+    loaders: tuple[TableLoader, ...]
     policy: SyncPolicy
-    schema_key: dg.AssetKey
+    options: AssetOptions
 
     @property
-    def partitions(self) -> dg.TimeWindowPartitionsDefinition | None:
-        """`None` for a table that is loaded whole."""
-        return self.tables.partitions.get(self.cls)
+    def external(self) -> list[dg.AssetSpec]:
+        """Tables that somebody else loads."""
+        loaded = {loader.cls for loader in self.loaders}
+        return [spec for cls, spec in self.specs.items() if cls not in loaded]
 
-    def config_schema(self, op_name: str) -> dict[str, dg.Field]:
-        """:returns: Run configuration that chooses among several record sources; empty where there is but one."""
-        if len(self.sources) < 2:
-            return {}
-        choices = dg.Enum(f"{op_name}__feed", [dg.EnumValue(name) for name in self.sources])
-        description = f"Where the rows come from: {', '.join(self.sources)}."
-        return {"feed": dg.Field(choices, default_value=next(iter(self.sources)), description=description)}
+    async def load(
+        self, context: dg.AssetExecutionContext, database: DatabaseResource, *, classes: Collection[type] | None = None
+    ) -> AsyncIterator[dg.MaterializeResult[Any]]:
+        """
+        Load the tables that the run has selected, for the body of `table_assets`.
 
-    async def load(self, context: dg.AssetExecutionContext, connection: ConnectionContext) -> None:
-        """Load the partitions of a run, or the whole table, and record each as it is stored."""
-        feed: str = (
-            context.op_execution_context.op_config["feed"] if len(self.sources) > 1 else next(iter(self.sources))
-        )
-        wanted = windows(self.partitions, context.partition_keys if self.partitions is not None else ())
-        table = connection.get_table(self.cls)
-        await require_in_sync(connection, self.tables, table, policy=self.policy, schema_key=self.schema_key)
-        finished: list[PartitionLoad] = []
-        try:
-            async for load in load_windows(connection, table, self.sources[feed], wanted):
-                finished.append(load)
-                self.record(context, load, feed)
-        except (EngineError, OSError, ValueError) as error:
-            self.record_checkpoints(context, finished, feed)
-            raise dg.Failure(description=failure_text(error, wanted, finished)) from error
-        except BaseException:
-            self.record_checkpoints(context, finished, feed)
-            raise
-
-    def record(self, context: dg.AssetExecutionContext, load: PartitionLoad, feed: str) -> None:
-        """Add what one stream did to the materialization of its partition, and to the log."""
-        report = load.report
-        shown = load_metadata(report, total=load.total, feed=feed)
-        context.add_asset_metadata(shown, asset_key=self.key, partition_key=load.key)
-        place = report.table if load.key is None else f"{report.table}, partition {load.key}"
-        speed = f"{report.seconds:.2f} s, {report.rows_per_second:,.0f} rows/s"
-        context.log.info(f"{place}: {report.rows:,} rows loaded, {report.affected:,} affected ({speed})")
-
-    def record_checkpoints(
-        self, context: dg.AssetExecutionContext, finished: Sequence[PartitionLoad], feed: str
-    ) -> None:
-        """Record partitions that were stored before a failure as materialized: only the others need be run again."""
-        for load in finished:
-            if load.key is not None:
-                shown = load_metadata(load.report, total=load.total, feed=feed)
-                context.log_event(dg.AssetMaterialization(self.key, partition=load.key, metadata=shown))
+        :param classes: Tables to load now; `None` for all.
+        :returns: What to yield to Dagster, after each table.
+        """
+        for loader in self.loaders:
+            if loader.key in context.selected_asset_keys and (classes is None or loader.cls in classes):
+                yield await loader.load(context, database)
 
 
-def build_table_asset(loader: TableLoader, spec: dg.AssetSpec, *, options: AssetOptions) -> dg.AssetsDefinition:
-    """:returns: The asset that loads the rows of one table."""
-    op_name = spec.key.to_python_identifier()
-
-    @dg.multi_asset(
-        name=op_name,
-        specs=[spec],
-        config_schema=loader.config_schema(op_name),
-        required_resource_keys={options.resource},
-        backfill_policy=options.backfill_policy or dg.BackfillPolicy.single_run(),
-        retry_policy=options.retry_policy,
-        pool=options.pool,
-        op_tags=options.op_tags,
-    )
-    async def load_table(context: dg.AssetExecutionContext):
-        database: DatabaseResource = getattr(context.resources, options.resource)
-        async with database.connection(loader.tables.options) as connection:
-            try:
-                await loader.load(context, connection)
-            except EngineError as error:
-                raise dg.Failure(description=str(error)) from error
-        return dg.MaterializeResult(asset_key=spec.key)
-
-    return load_table
+def references_first(specs: Mapping[type, dg.AssetSpec]) -> list[type]:
+    """:returns: The classes, those whose assets others depend on first."""
+    by_key = {spec.key: cls for cls, spec in specs.items()}
+    graph = {spec.key: [dep.asset_key for dep in spec.deps if dep.asset_key in by_key] for spec in specs.values()}
+    return [by_key[key] for key in TopologicalSorter(graph).static_order()]
 
 
-def build_assets(
+def plan_tables(
     tables: TableModule,
     *,
-    sources: Mapping[type, Source],
+    sources: Mapping[type, Source | TableFeed],
     translator: TableTranslator | None = None,
     policy: SyncPolicy | None = None,
     options: AssetOptions | None = None,
-) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+) -> TableSet:
     """
-    Build the assets of a module of data-classes: its schema, and a table for each class.
+    Form all that the definitions need of a module of data-classes; nothing is asked of a server, or of a source.
 
     :param sources: Where the rows of each table come from. A table without one is shown, but loaded by somebody else.
     :param translator: Says how tables become assets.
     :param policy: What the schema asset may do without asking.
     :param options: How the table assets execute.
-    :raises ValueError: if a source is given for a class that is no table of the module.
+    :raises ValueError: if a source is given for a class that is no table of the module, or does not fit its partitions.
     """
     options = options or AssetOptions()
     policy = policy or SyncPolicy()
-    schema = build_schema_asset(tables, policy=policy, resource=options.resource)
-    specs = build_table_specs(tables, translator=translator, upstream=[schema.key])
-    strangers = [cls.__name__ for cls in sources if cls not in specs]
-    if strangers:
-        known = ", ".join(cls.__name__ for cls in specs)
-        raise ValueError(f"sources: {', '.join(strangers)} is no table of module {tables.title!r}; tables: {known}")
-    built: list[dg.AssetsDefinition | dg.AssetSpec] = [schema]
-    for cls, spec in specs.items():
-        if cls not in sources:
-            built.append(spec)
-            continue
-        loader = TableLoader(tables, cls, spec.key, feeds(sources[cls]), policy, schema.key)
-        built.append(build_table_asset(loader, spec, options=options))
-    return built
+    feeds = {cls: feed_of(source) for cls, source in sources.items()}
+    contracts = {cls: feed.contract for cls, feed in feeds.items()}
+    schema = build_schema_asset(tables, policy=policy, resource=options.resource, contracts=contracts)
+    specs = build_table_specs(tables, translator=translator, upstream=[schema.key], feeds=feeds)
+    specs = {cls: options.complete(spec) for cls, spec in specs.items()}
+    loaders = tuple(
+        TableLoader(tables, cls, specs[cls], feeds[cls], policy, schema.key, options.concurrency)
+        for cls in references_first(specs)
+        if cls in feeds
+    )
+    return TableSet(tables, schema, specs, loaders, policy, options)
+
+
+def build_table_asset(loader: TableLoader, *, options: AssetOptions) -> dg.AssetsDefinition:
+    """:returns: The asset that loads the rows of one table."""
+
+    @dg.multi_asset(
+        name=loader.op_name,
+        specs=[loader.spec],
+        config_schema=loader.config_schema(),
+        required_resource_keys={options.resource},
+        **options.step_arguments(),
+    )
+    async def load_table(context: dg.AssetExecutionContext):
+        database: DatabaseResource = getattr(context.resources, options.resource)
+        config: Any = context.op_execution_context.op_config
+        return await loader.load(context, database, feed=config["feed"] if len(loader.feed.sources) > 1 else None)
+
+    return load_table
+
+
+def table_assets(planned: TableSet, *, name: str | None = None) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """
+    Make assets of all tables that have a source, loaded by one step whose body is the user's.
+
+    ```python
+    shop = plan_tables(TableModule(model), sources={model.Customer: customers, model.Order: orders})
+
+    @table_assets(shop)
+    async def load_shop(context: dg.AssetExecutionContext, database: PostgreSQLResource):
+        async for result in shop.load(context, database):
+            yield result
+
+    defs = dg.Definitions(assets=[shop.schema, *shop.external, load_shop], resources={"database": ...})
+    ```
+
+    A run may select some of the tables.
+
+    :param name: Name of the step; `None` for that of the function.
+    """
+
+    def decorate(body: Callable[..., Any]) -> dg.AssetsDefinition:
+        decorator = dg.multi_asset(
+            name=name or body.__name__,
+            specs=[loader.spec for loader in planned.loaders],
+            can_subset=True,
+            **planned.options.step_arguments(),
+        )
+        return decorator(body)
+
+    return decorate
+
+
+def build_assets(
+    tables: TableModule,
+    *,
+    sources: Mapping[type, Source | TableFeed],
+    translator: TableTranslator | None = None,
+    policy: SyncPolicy | None = None,
+    options: AssetOptions | None = None,
+) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """
+    Build the assets of a module of data-classes: its schema, and a table for each class. See `plan_tables`.
+
+    Each table has a step of its own, so that one that fails does not keep others from being loaded.
+    """
+    planned = plan_tables(tables, sources=sources, translator=translator, policy=policy, options=options)
+    loaded = {loader.cls: build_table_asset(loader, options=planned.options) for loader in planned.loaders}
+    return [planned.schema, *(loaded.get(cls, spec) for cls, spec in planned.specs.items())]

@@ -6,11 +6,12 @@ import hashlib
 import inspect
 import re
 import warnings
-from typing import Any
+from collections.abc import Mapping
+from typing import TypeAlias
 
 import dagster as dg
 
-from pysqlsync_engine.base import LoadReport, Plan
+from pysqlsync_engine.base import Plan
 from pysqlsync_engine.model.data_types import SqlArray, SqlNamed, SqlType
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 from pysqlsync_engine.model.object_types import (
@@ -22,9 +23,13 @@ from pysqlsync_engine.model.object_types import (
     Table,
     UniqueConstraint,
 )
+from pysqlsync_engine.model.vendor_markers import Pii
 
 MAX_PLAN_CHARACTERS = 100_000
 """Longer plans are cut in the UI, so that one event does not weigh down every page that lists it."""
+
+Upstream: TypeAlias = tuple[dg.AssetKey, Mapping[str, str]]
+"""An asset that rows come from, and those of its columns that have another name, by the name in the table."""
 
 MAX_SUMMARY_STEPS = 20
 """Steps that the UI shows without opening the plan."""
@@ -96,7 +101,25 @@ def used_types(data_type: SqlType) -> frozenset[QualifiedId]:
             return frozenset()
 
 
-def table_column(column: Column, table: Table, catalog: Catalog) -> dg.TableColumn:
+def pii_kinds(column: Column) -> list[str]:
+    """:returns: What the values of the column say of a person; empty if nothing."""
+    return [marker.kind for marker in column.markers if isinstance(marker, Pii)]
+
+
+def pii_columns(table: Table) -> frozenset[str]:
+    """:returns: Names of the columns whose values say something of a person."""
+    return frozenset(column.name.name for column in table.columns if pii_kinds(column))
+
+
+def origin_texts(column: Column, upstream: Upstream | None) -> list[str]:
+    """:returns: Which column of the upstream asset the values come from; empty if that is not known."""
+    if upstream is None or column.generated is not None:
+        return []
+    key, renamed = upstream
+    return [f"from {key.path[-1]}.{renamed.get(column.name.name, column.name.name)}"]
+
+
+def table_column(column: Column, table: Table, catalog: Catalog, upstream: Upstream | None) -> dg.TableColumn:
     """:returns: The column as the UI lists it."""
     unique = any(isinstance(c, UniqueConstraint) and c.columns == (column.name,) for c in table.constraints)
     others = [*key_texts(column, table), *reference_texts(column, table), *label_texts(column, table, catalog)]
@@ -104,6 +127,10 @@ def table_column(column: Column, table: Table, catalog: Catalog) -> dg.TableColu
         others.append(f"generated {column.identity.value.lower()} as identity")
     if column.default is not None:
         others.append(f"default {column.default}")
+    if column.generated is not None:
+        others.append(f"computed as {column.generated.expression}")
+    others += origin_texts(column, upstream)
+    kinds = pii_kinds(column)
     return dg.TableColumn(
         name=column.name.name,
         type=type_text(column.data_type),
@@ -111,6 +138,7 @@ def table_column(column: Column, table: Table, catalog: Catalog) -> dg.TableColu
         constraints=dg.TableColumnConstraints(
             nullable=column.nullable, unique=unique or table.key_names == (column.name.name,), other=others
         ),
+        tags={"PII": ", ".join(kinds)} if kinds else None,
     )
 
 
@@ -138,13 +166,14 @@ def table_constraints(table: Table) -> list[str]:
     return [*lines, *(reference_text(relation, table) for relation in table.relations)]
 
 
-def column_schema(table: Table, catalog: Catalog) -> dg.TableSchema:
+def column_schema(table: Table, catalog: Catalog, upstream: Upstream | None = None) -> dg.TableSchema:
     """
     :param catalog: Where the table is in, for the labels of its enumerations.
+    :param upstream: Where the rows come from; `None` if that is not known.
     :returns: Columns and constraints of a table as the UI shows them.
     """
     return dg.TableSchema(
-        columns=[table_column(column, table, catalog) for column in table.columns],
+        columns=[table_column(column, table, catalog, upstream) for column in table.columns],
         constraints=dg.TableConstraints(other=table_constraints(table)),
     )
 
@@ -210,21 +239,3 @@ def plan_hazards(plan: Plan) -> str:
     """:returns: All hazards of a plan for people: `deletes data, narrows a type`, or `none`."""
     found = sorted({hazard.value for step in plan.steps for hazard in step.hazards})
     return ", ".join(found) or "none"
-
-
-def load_metadata(report: LoadReport, *, total: int | None, feed: str) -> dict[str, Any]:
-    """
-    :param total: Rows in the whole table afterwards; `None` if the stream was one partition of it.
-    :param feed: Name of the record source; empty for the only one.
-    :returns: What one stream did.
-    """
-    count = {"dagster/partition_row_count": report.affected} if total is None else {"dagster/row_count": total}
-    counts: dict[str, Any] = {
-        **count,
-        "rows": report.rows,
-        "affected": report.affected,
-        "batches": report.batches,
-        "seconds": round(report.seconds, 3),
-        "rows_per_second": round(report.rows_per_second),
-    }
-    return {**counts, "feed": feed} if feed else counts

@@ -23,9 +23,9 @@ def restore(resource_class: type[DatabaseResource], values: Mapping[str, Any]) -
 
 def refuse_typed_password(run_config: Mapping[str, Any]) -> None:
     """:raises ValueError: if somebody has typed a password into the configuration of the run, where it is stored as it is."""
-    resources: Any = run_config.get("resources") or {}
+    resources: Any = run_config.get("resources") or dict[str, Any]()
     for name, resource in resources.items():
-        settings: Any = (resource or {}).get("config") or {}
+        settings: Any = (resource or dict[str, Any]()).get("config") or dict[str, Any]()
         if isinstance(settings.get("password"), str):
             raise ValueError(
                 f"resource {name!r}: the configuration of this run has a password in plain text, which is stored and shown; change "

@@ -1,19 +1,20 @@
-"""Streams of rows into one table: which record source, which ranges of time, and one transaction for each."""
+"""Streams of rows into one table: one transaction for each partition, several of them side by side."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import dagster as dg
-
-from pysqlsync_engine.base import ConnectionContext, LoadMode, LoadReport
-from pysqlsync_engine.data.sources import RecordSource, Window
+from pysqlsync_dagster.feeds import AnySource, TableFeed, fitted, source_of
+from pysqlsync_dagster.partitions import PartitionSlice
+from pysqlsync_engine.base import ConnectionContext, LoadReport
 from pysqlsync_engine.model.object_types import Table
 
-Source: TypeAlias = RecordSource | Mapping[str, RecordSource]
-"""Where the rows of a table come from; several sources have names, the first is taken unless the run says otherwise."""
+Lender: TypeAlias = Callable[[], AbstractAsyncContextManager[ConnectionContext]]
+"""Lends a connection of a pool."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,39 +31,64 @@ class PartitionLoad:
     total: int | None = None
 
 
-def feeds(source: Source) -> dict[str, RecordSource]:
+class PartitionLoadError(Exception):
     """
-    :returns: Record sources by name; a single one has the empty name.
-    :raises ValueError: if there is none.
+    A stream was not stored; the cause says why.
+
+    :param key: Partition key; `None` where the table is loaded whole.
     """
-    found = dict(source) if isinstance(source, Mapping) else {"": source}
-    if not found:
-        raise ValueError("expected at least one record source; got an empty mapping")
-    return found
+
+    def __init__(self, key: str | None) -> None:
+        super().__init__(f"partition {key}" if key is not None else "table")
+        self.key = key
 
 
-def windows(partitions: dg.TimeWindowPartitionsDefinition | None, keys: Sequence[str]) -> list[Window | None]:
-    """:returns: The range of time of each partition, in the order of the keys; one `None` without partitions."""
-    if partitions is None:
-        return [None]
-    ranges = [(key, partitions.time_window_for_partition_key(key)) for key in keys]
-    return [Window(start=each.start, end=each.end, key=key) for key, each in ranges]
+async def load_slice(
+    lend: Lender, table: Table, feed: TableFeed, source: AnySource, wanted: PartitionSlice | None
+) -> PartitionLoad:
+    """:returns: What one stream did, after its commit."""
+    key = None if wanted is None else wanted.key
+    window = None if wanted is None else wanted.window
+    try:
+        async with lend() as connection:
+            records = fitted(source_of(source, wanted), table.column_names, feed.contract)
+            report = await connection.load(table, records, options=feed.load, window=window)
+            # The table may have rows that the source has no longer; to count costs little beside loading the whole table.
+            total = await connection.count_rows(table) if wanted is None else None
+    except Exception as error:
+        raise PartitionLoadError(key) from error
+    return PartitionLoad(key, report, total)
 
 
-async def load_windows(
-    connection: ConnectionContext, table: Table, source: RecordSource, wanted: Sequence[Window | None]
+async def load_slices(
+    lend: Lender,
+    table: Table,
+    feed: TableFeed,
+    source: AnySource,
+    *,
+    wanted: Sequence[PartitionSlice | None],
+    concurrency: int = 1,
 ) -> AsyncIterator[PartitionLoad]:
     """
-    Upsert the rows of each window, one transaction after the other.
+    Store the rows of each partition in a transaction of its own.
 
-    :returns: Each load, after its commit.
+    :param concurrency: Most transactions at the same time.
+    :returns: Each load after its commit, as they finish.
+    :raises PartitionLoadError: if one fails; those that have not finished by then are rolled back.
     """
-    for window in wanted:
-        report = await connection.load_batches(
-            table, fields=source.fields, batches=source.batches(window), mode=LoadMode.UPSERT
-        )
-        if window is not None:
-            yield PartitionLoad(window.key, report)
-        else:
-            # The table may have rows that the source has no longer; to count costs little beside loading the whole table.
-            yield PartitionLoad(None, report, await connection.count_rows(table))
+    waiting: Iterator[PartitionSlice | None] = iter(wanted)
+    running: set[asyncio.Task[PartitionLoad]] = set()
+    left = len(wanted)
+    try:
+        while left:
+            while len(running) < min(concurrency, left):
+                running.add(asyncio.create_task(load_slice(lend, table, feed, source, next(waiting))))
+            finished, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            left -= len(finished)
+            # failures last: what is stored is to be recorded in any case
+            for task in sorted(finished, key=lambda task: task.exception() is not None):
+                yield task.result()
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any
+from typing import Any, TypedDict
 
 import dagster as dg
 
+from pysqlsync_dagster.feeds import TableFeed
 from pysqlsync_dagster.metadata import code_reference, column_schema, model_version
 from pysqlsync_engine.base import GeneratorOptions, entities
 from pysqlsync_engine.factory import get_dialect
 from pysqlsync_engine.model.id_types import QualifiedId
 from pysqlsync_engine.model.object_types import Catalog, Table
+
+
+class Scope(TypedDict, total=False):
+    """Arguments by which an explorer, or an engine, is told which classes take part."""
+
+    module: ModuleType
+    classes: Sequence[type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +36,8 @@ class DescribedTable:
     :param dialect: Name of the kind of database.
     :param owners: Owners of all tables of the module, as Dagster takes them.
     :param partitions: `None` for a table that is always loaded whole.
+    :param prefix: What the keys of all assets of the module start with.
+    :param feed: Where the rows come from; `None` for a table that somebody else loads.
     """
 
     cls: type
@@ -36,66 +46,83 @@ class DescribedTable:
     name: QualifiedId
     dialect: str
     owners: tuple[str, ...] = ()
-    partitions: dg.TimeWindowPartitionsDefinition | None = None
+    partitions: dg.PartitionsDefinition | None = None
+    prefix: tuple[str, ...] = ()
+    feed: TableFeed | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TableModule:
     """
-    A module of data-classes, as one schema in a database. Immutable; the database is not asked.
+    A module of data-classes, or some data-classes, as one schema in a database. Immutable; the database is not asked.
 
+    :param module: The module, all of whose tables take part; or the classes that do.
     :param dialect: Name of the kind of database, as `get_dialect` takes it.
     :param options: How data-classes become tables.
     :param owners: Owners of all tables: e-mail addresses, or `team:name`.
-    :param partitions: Time partitions, for the classes whose rows are loaded by time.
+    :param partitions: For the classes whose rows are loaded in parts.
+    :param prefix: What the keys of all assets start with, to tell two databases with the same tables apart.
     """
 
-    module: ModuleType
+    module: ModuleType | tuple[type, ...]
     dialect: str = "postgresql"
     options: GeneratorOptions = field(default_factory=GeneratorOptions)
     owners: tuple[str, ...] = ()
-    partitions: Mapping[type, dg.TimeWindowPartitionsDefinition] = field(
-        default_factory=dict[type, dg.TimeWindowPartitionsDefinition]
-    )
+    partitions: Mapping[type, dg.PartitionsDefinition] = field(default_factory=dict[type, dg.PartitionsDefinition])
+    prefix: tuple[str, ...] = ()
 
     @property
     def classes(self) -> tuple[type, ...]:
         """Data-classes that become tables, in order of definition."""
-        return entities(self.module)
+        return entities(self.module) if isinstance(self.module, ModuleType) else self.module
+
+    @property
+    def scope(self) -> Scope:
+        """What `explorer.plan` is to compare: arguments of it."""
+        return {"module": self.module} if isinstance(self.module, ModuleType) else {"classes": self.module}
 
     @property
     def title(self) -> str:
-        """Name of the module, for people."""
-        return self.module.__name__
+        """Name of the module, or of the classes, for people."""
+        if isinstance(self.module, ModuleType):
+            return self.module.__name__
+        return ", ".join(cls.__name__ for cls in self.module)
 
     def script(self) -> str:
         """:returns: SQL that creates all tables in an empty database."""
         return get_dialect(self.dialect).create_generator(self.options).create(tables=self.classes)
 
-    def tables(self) -> tuple[DescribedTable, ...]:
+    def catalog(self) -> Catalog:
+        """:returns: All tables and types that the classes need, as the server will report them."""
+        return get_dialect(self.dialect).form_catalog(**self.scope, options=self.options)
+
+    def tables(self, feeds: Mapping[type, TableFeed] | None = None) -> tuple[DescribedTable, ...]:
         """
+        :param feeds: Where rows come from, for tables that are loaded.
         :returns: The table of each class, in order of definition.
-        :raises ValueError: if partitions are given for a class that is no table of the module.
+        :raises ValueError: if partitions or feeds are given for a class that is no table of the module, or do not go together.
         """
-        classes = self.classes
-        strangers = [cls.__name__ for cls in self.partitions if cls not in classes]
-        if strangers:
-            known = ", ".join(cls.__name__ for cls in classes)
-            raise ValueError(f"module {self.title!r}: no table for {', '.join(strangers)}; tables: {known}")
+        feeds = feeds or {}
+        self._check_known(self.partitions, "partitions")
+        self._check_known(feeds, "sources")
         engine = get_dialect(self.dialect)
-        catalog = engine.form_catalog(module=self.module, options=self.options)
-        return tuple(
-            DescribedTable(
-                cls=cls,
-                table=table,
-                catalog=catalog,
-                name=described_name(table.name, catalog),
-                dialect=self.dialect,
-                owners=self.owners,
-                partitions=self.partitions.get(cls),
+        catalog = self.catalog()
+        described: list[DescribedTable] = []
+        for cls in self.classes:
+            table, feed, partitions = engine.get_table(cls, self.options), feeds.get(cls), self.partitions.get(cls)
+            name = described_name(table.name, catalog)
+            if feed is not None:
+                feed.check(partitions, name.display)
+            described.append(
+                DescribedTable(cls, table, catalog, name, self.dialect, self.owners, partitions, self.prefix, feed)
             )
-            for cls, table in ((cls, engine.get_table(cls, self.options)) for cls in classes)
-        )
+        return tuple(described)
+
+    def _check_known(self, given: Iterable[type], what: str) -> None:
+        strangers = [cls.__name__ for cls in given if cls not in self.classes]
+        if strangers:
+            known = ", ".join(cls.__name__ for cls in self.classes)
+            raise ValueError(f"{what}: {', '.join(strangers)} is no table of module {self.title!r}; tables: {known}")
 
 
 def described_name(name: QualifiedId, catalog: Catalog) -> QualifiedId:
@@ -109,9 +136,9 @@ def described_name(name: QualifiedId, catalog: Catalog) -> QualifiedId:
     return name
 
 
-def table_key(name: QualifiedId) -> dg.AssetKey:
-    """:returns: Asset key of a table: its namespace and its name."""
-    return dg.AssetKey([name.name] if name.namespace is None else [name.namespace, name.name])
+def table_key(name: QualifiedId, prefix: Sequence[str] = ()) -> dg.AssetKey:
+    """:returns: Asset key of a table: the prefix, its namespace, and its name."""
+    return dg.AssetKey([*prefix, *([] if name.namespace is None else [name.namespace]), name.name])
 
 
 def group_name(namespace: str | None) -> str:
@@ -126,13 +153,15 @@ class TableTranslator:
         """
         Describe the asset of a table.
 
-        Dependencies are added afterwards, with the keys that this method returns: on the schema, and on the tables
-        that enforced foreign keys refer to. A relation that is not enforced is shown, but is no dependency: rows
+        Dependencies and column lineage are added afterwards, with the keys that this method returns: on the schema, on the asset
+        that the rows come from, and on the tables that enforced foreign keys refer to. A relation that is not enforced is shown, but is no dependency: rows
         can be loaded without it.
         """
         table = described.table
+        feed = described.feed
+        upstream = None if feed is None or feed.upstream is None else (feed.upstream, feed.columns)
         metadata: dict[str, Any] = {
-            "dagster/column_schema": column_schema(table, described.catalog),
+            "dagster/column_schema": column_schema(table, described.catalog, upstream),
             "dagster/table_name": table.name.display,
             "dagster/storage_kind": described.dialect,
         }
@@ -140,7 +169,7 @@ class TableTranslator:
         if reference is not None:
             metadata["dagster/code_references"] = reference
         return dg.AssetSpec(
-            key=table_key(described.name),
+            key=table_key(described.name, described.prefix),
             description=table.description,
             metadata=metadata,
             group_name=group_name(described.name.namespace),
@@ -176,17 +205,42 @@ def acyclic_references(tables: Sequence[Table]) -> dict[QualifiedId, tuple[Quali
     return kept
 
 
+def column_lineage(described: DescribedTable, keys: Mapping[QualifiedId, dg.AssetKey]) -> dg.TableColumnLineage | None:
+    """
+    :param keys: Assets of tables, by the name that the server has for them.
+    :returns: For each column the columns that its values come from, or refer to; `None` if nothing is known of any.
+    """
+    table, feed = described.table, described.feed
+    found: dict[str, list[dg.TableColumnDep]] = {}
+    if feed is not None and feed.upstream is not None:
+        for column in table.columns:
+            if column.generated is None:
+                name = column.name.name
+                found[name] = [dg.TableColumnDep(feed.upstream, feed.columns.get(name, name))]
+    for reference in (*table.foreign_keys, *table.relations):
+        key = keys.get(reference.referenced_table)
+        for own, other in zip(reference.columns, reference.referenced_columns, strict=True):
+            if key is not None:
+                found.setdefault(own.name, []).append(dg.TableColumnDep(key, other.name))
+    return dg.TableColumnLineage(found) if found else None
+
+
 def build_table_specs(
-    tables: TableModule, *, translator: TableTranslator | None = None, upstream: Sequence[dg.AssetKey] = ()
+    tables: TableModule,
+    *,
+    translator: TableTranslator | None = None,
+    upstream: Sequence[dg.AssetKey] = (),
+    feeds: Mapping[type, TableFeed] | None = None,
 ) -> dict[type, dg.AssetSpec]:
     """
     Form the asset spec of each data-class of a module.
 
     :param upstream: Assets that every table depends on: the schema.
+    :param feeds: Where rows come from, for tables that are loaded.
     :returns: Specs by class, in order of definition.
     """
     translator = translator or TableTranslator()
-    described = tables.tables()
+    described = tables.tables(feeds)
     specs = {each.cls: translator.get_asset_spec(each) for each in described}
     keys = {each.table.name: specs[each.cls].key for each in described}
     catalog = described[0].catalog if described else Catalog()
@@ -195,8 +249,11 @@ def build_table_specs(
     for each in described:
         spec = specs[each.cls]
         referenced = references.get(each.table.name, ())
-        found = [keys.get(name) or table_key(described_name(name, catalog)) for name in referenced]
+        found = [keys.get(name) or table_key(described_name(name, catalog), tables.prefix) for name in referenced]
+        source = [] if each.feed is None or each.feed.upstream is None else [each.feed.upstream]
+        lineage = column_lineage(each, keys)
         complete[each.cls] = spec.replace_attributes(  # pyright: ignore[reportUnknownMemberType] - of Dagster
-            deps=[*spec.deps, *upstream, *found]
+            deps=[*spec.deps, *upstream, *source, *found],
+            metadata={**({} if lineage is None else {"dagster/column_lineage": lineage}), **spec.metadata},
         )
     return complete

@@ -11,6 +11,7 @@ from strong_typing.auxiliary import MaxLength, Precision
 
 from pysqlsync_engine.model.key_types import NotEnforced, PrimaryKey, Unique
 from pysqlsync_engine.model.type_markers import AwareDatetime
+from pysqlsync_engine.model.vendor_markers import Pii
 
 
 class OrderState(enum.Enum):
@@ -31,7 +32,7 @@ class Customer:
     """
 
     id: PrimaryKey[int]
-    email: Unique[Annotated[str, MaxLength(320)]]
+    email: Unique[Annotated[str, MaxLength(320), Pii("e-mail")]]
     name: Annotated[str, MaxLength(100)] | None
 
 

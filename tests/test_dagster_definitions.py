@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+from dataclasses import replace
+from datetime import timedelta
 from types import ModuleType
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -13,11 +16,17 @@ import definitions
 from examples.flights import files
 from examples.flights.definitions import database, flight_definitions
 from pysqlsync_dagster import (
+    AssetOptions,
+    ByPartition,
     DescribedTable,
+    TableFeed,
     TableModule,
     TableTranslator,
+    build_assets,
     build_table_specs,
+    plan_tables,
 )
+from pysqlsync_engine.base import GeneratorOptions
 from pysqlsync_engine.model.key_types import PrimaryKey
 from tests import orders_job, orders_model
 
@@ -135,16 +144,12 @@ def test_a_module_whose_tables_refer_to_each_other_in_a_circle_has_loadable_defi
 
 
 def test_a_table_without_a_source_is_shown_but_cannot_be_loaded() -> None:
-    from pysqlsync_dagster import build_assets
-
     built = build_assets(orders_job.tables(), sources={orders_model.Customer: orders_job.customers()})
     external = [each for each in built if isinstance(each, dg.AssetSpec)]
     assert [spec.key for spec in external] == [dg.AssetKey(["shop", "Order"]), dg.AssetKey(["shop", "Voucher"])]
 
 
 def test_a_source_for_a_class_of_another_module_is_refused_by_name() -> None:
-    from pysqlsync_dagster import build_assets
-
     with pytest.raises(
         ValueError, match=r"OrderState is no table of module 'tests.orders_model'; tables: Customer, Order, Voucher"
     ):
@@ -153,7 +158,7 @@ def test_a_source_for_a_class_of_another_module_is_refused_by_name() -> None:
 
 def test_partitions_for_a_class_of_another_module_are_refused_by_name() -> None:
     tables = TableModule(orders_model, partitions={orders_model.OrderState: orders_job.DAYS})
-    with pytest.raises(ValueError, match="no table for OrderState"):
+    with pytest.raises(ValueError, match="partitions: OrderState is no table of module"):
         tables.tables()
 
 
@@ -170,3 +175,90 @@ def test_importing_definitions_does_not_unpack_the_flights(monkeypatch: pytest.M
 
     monkeypatch.setattr(files, "unpack", refuse)
     dg.Definitions.validate_loadable(flight_definitions(database()))
+
+
+def test_columns_about_persons_are_tagged() -> None:
+    spec = build_table_specs(orders_job.tables())[orders_model.Customer]
+    assert column(spec, "email").tags == {"PII": "e-mail"}
+    assert column(spec, "id").tags == {}
+
+
+def test_where_rows_come_from_is_lineage_of_assets_and_of_columns() -> None:
+    crm = dg.AssetKey(["crm", "contacts"])
+    feed = TableFeed(orders_job.customers(), upstream=crm, columns={"email": "mail_address"})
+    spec = build_table_specs(orders_job.tables(), feeds={orders_model.Customer: feed})[orders_model.Customer]
+    lineage = spec.metadata["dagster/column_lineage"].deps_by_column
+    assert crm in {dep.asset_key for dep in spec.deps}
+    assert lineage["email"] == [dg.TableColumnDep(crm, "mail_address")]
+    assert lineage["name"] == [dg.TableColumnDep(crm, "name")]
+    assert "from contacts.mail_address" in column(spec, "email").constraints.other
+
+
+def test_foreign_keys_and_relations_are_lineage_of_columns() -> None:
+    lineage = order_spec().metadata["dagster/column_lineage"].deps_by_column
+    customer = [dg.TableColumnDep(dg.AssetKey(["shop", "Customer"]), "id")]
+    assert lineage == {"customer": customer, "recommended_by": customer}
+
+
+def test_a_prefix_tells_the_same_tables_of_two_databases_apart() -> None:
+    here, there = (
+        plan_tables(
+            replace(orders_job.tables(dialect=dialect), prefix=(dialect,)),
+            sources={orders_model.Customer: orders_job.customers()},
+        )
+        for dialect in ("postgresql", "mysql")
+    )
+    assert here.specs[orders_model.Order].key == dg.AssetKey(["postgresql", "shop", "Order"])
+    assert there.specs[orders_model.Order].key == dg.AssetKey(["mysql", "shop", "Order"])
+    assert here.schema.key == dg.AssetKey(["postgresql", "shop", "schema"])
+    assert dg.AssetKey(["mysql", "shop", "Customer"]) in {d.asset_key for d in there.specs[orders_model.Order].deps}
+
+
+def test_some_classes_of_a_module_can_be_assets_without_the_others() -> None:
+    options = GeneratorOptions(namespaces={orders_model: "shop"})
+    specs = build_table_specs(TableModule((orders_model.Customer,), options=options))
+    assert [spec.key for spec in specs.values()] == [dg.AssetKey(["shop", "Customer"])]
+
+
+def test_policies_and_conditions_pass_through_unless_the_translator_has_its_own() -> None:
+    class Eager(TableTranslator):
+        def get_asset_spec(self, described: DescribedTable) -> dg.AssetSpec:
+            spec = super().get_asset_spec(described)
+            if described.cls is not orders_model.Order:
+                return spec
+            return spec.replace_attributes(  # pyright: ignore[reportUnknownMemberType] - of Dagster
+                automation_condition=dg.AutomationCondition.eager()
+            )
+
+    options = AssetOptions(
+        automation_condition=dg.AutomationCondition.on_cron("0 6 * * *"),
+        freshness_policy=dg.FreshnessPolicy.time_window(timedelta(hours=25)),
+        retry_policy=dg.RetryPolicy(max_retries=2),
+        pool="shop",
+        op_tags={"kind": "load"},
+    )
+    built = orders_job.assets(translator=Eager(), options=options)
+    order, customer = (
+        next(
+            each for each in built if isinstance(each, dg.AssetsDefinition) and each.key == dg.AssetKey(["shop", name])
+        )
+        for name in ("Order", "Customer")
+    )
+    conditions: list[Any] = [next(iter(each.specs)).automation_condition for each in (order, customer)]  # pyright: ignore[reportUnknownMemberType]
+    assert conditions == [dg.AutomationCondition.eager(), dg.AutomationCondition.on_cron("0 6 * * *")]
+    assert next(iter(order.specs)).freshness_policy == options.freshness_policy
+    assert isinstance(order.op, dg.OpDefinition)
+    assert order.op.retry_policy == options.retry_policy
+    assert order.op.pool == "shop"
+    assert order.op.tags["kind"] == "load"
+
+
+def test_a_source_that_does_not_fit_the_partitions_is_refused() -> None:
+    regions = dg.StaticPartitionsDefinition(["eu", "us"])
+    tables = replace(orders_job.tables(), partitions={orders_model.Customer: regions})
+    with pytest.raises(ValueError, match=r"shop\.Customer: its partitions are more than ranges of time; .*ByPartition"):
+        tables.tables({orders_model.Customer: TableFeed(orders_job.customers())})
+    made = TableFeed(ByPartition(lambda _: orders_job.customers()))
+    with pytest.raises(ValueError, match=r"shop\.Voucher: its source is made by partition, but it has none"):
+        tables.tables({orders_model.Voucher: made})
+    assert tables.tables({orders_model.Customer: made})[0].feed is made

@@ -1,0 +1,150 @@
+"""Where the rows of a table come from, and how they are stored: what the user says of each table."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import dagster as dg
+
+from pysqlsync_dagster.partitions import PartitionSlice, has_time
+from pysqlsync_engine.base import LoadOptions
+from pysqlsync_engine.data.sources import Batches, Fields, RecordSource, Window
+
+Row: TypeAlias = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ByPartition:
+    """
+    Sources for partitions that are more, or something else, than a range of time.
+
+    :param make: Makes the source of a partition: `ByPartition(lambda part: CsvSource(f"{part.key}.csv", fields))`.
+    """
+
+    make: Callable[[PartitionSlice], RecordSource]
+
+
+AnySource: TypeAlias = RecordSource | ByPartition
+
+Source: TypeAlias = AnySource | Mapping[str, AnySource]
+"""Where the rows of a table come from; several sources have names, the first is taken unless the run says otherwise."""
+
+
+class Contract(enum.Enum):
+    """What may become of a table when its class, or its source, changes."""
+
+    EVOLVE = "evolve"
+    """The live table follows its class. A field of the source that the class lacks is an error."""
+
+    FREEZE = "freeze"
+    """Once it is there, the live table is left as it is; a plan that would change it is refused until it is approved."""
+
+    DISCARD_COLUMNS = "discard columns"
+    """As `EVOLVE`, but fields of the source that the class lacks are left out of the rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableFeed:
+    """
+    Where the rows of a table come from, and how they are stored.
+
+    :param source: A record source, what makes one for a partition, or several of them by name.
+    :param load: What becomes of the rows; rows whose keys exist are updated by default.
+    :param contract: What may become of the table when its class or the source changes.
+    :param upstream: Asset that the rows come from; shown in the lineage.
+    :param columns: Column of the upstream asset by column of the table, where the names differ.
+    """
+
+    source: Source
+    load: LoadOptions = field(default_factory=LoadOptions)
+    contract: Contract = Contract.EVOLVE
+    upstream: dg.AssetKey | None = None
+    columns: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def sources(self) -> dict[str, AnySource]:
+        """Sources by name, the default one first; a single one has the empty name."""
+        if isinstance(self.source, Mapping):
+            return {str(name): source for name, source in self.source.items()}  # pyright: ignore[reportUnknownVariableType]
+        return {"": self.source}
+
+    def check(self, partitions: dg.PartitionsDefinition | None, table: str) -> None:
+        """
+        Check that the sources can be asked for partitions of this kind.
+
+        :raises ValueError: if there is none, or one cannot be.
+        """
+        if not self.sources:
+            raise ValueError(f"{table}: expected at least one record source; got an empty mapping")
+        for source in self.sources.values():
+            if isinstance(source, ByPartition) and partitions is None:
+                raise ValueError(f"{table}: its source is made by partition, but it has none; give a plain source")
+            if not isinstance(source, ByPartition) and partitions is not None and not has_time(partitions):
+                raise ValueError(
+                    f"{table}: its partitions are more than ranges of time; say with ByPartition(...) where the rows of "
+                    "each come from"
+                )
+
+
+def feed_of(source: Source | TableFeed) -> TableFeed:
+    """:returns: What the user said, in full."""
+    return source if isinstance(source, TableFeed) else TableFeed(source)
+
+
+def source_of(source: AnySource, wanted: PartitionSlice | None) -> RecordSource:
+    """
+    :param wanted: The partition to load; `None` for the whole table.
+    :returns: What holds the rows.
+    :raises ValueError: if the source is made by partition, and there is none.
+    """
+    if not isinstance(source, ByPartition):
+        return source
+    if wanted is None:
+        raise ValueError("a source that is made by partition needs one; partition the table, or give a plain source")
+    return source.make(wanted)
+
+
+class Narrowed:
+    """
+    A source without some of its fields.
+
+    :param kept: Names of the fields to keep.
+    """
+
+    def __init__(self, source: RecordSource, kept: Sequence[str]) -> None:
+        fields = source.fields
+        self._source = source
+        self._indexes = [index for index, name in enumerate(fields.names) if name in kept]
+        self._fields = Fields(
+            tuple(fields.names[index] for index in self._indexes), tuple(fields.types[index] for index in self._indexes)
+        )
+
+    @property
+    def fields(self) -> Fields:
+        """Those that are kept."""
+        return self._fields
+
+    def batches(self, window: Window | None) -> Batches:
+        """:returns: The same rows, with fewer values."""
+        batches = self._source.batches(window)
+        return self._narrow_later(batches) if isinstance(batches, AsyncIterable) else self._narrow(batches)
+
+    def _row(self, row: Row) -> Row:
+        return tuple(row[index] for index in self._indexes)
+
+    def _narrow(self, batches: Iterable[Sequence[Row]]) -> Iterator[Sequence[Row]]:
+        for batch in batches:
+            yield [self._row(row) for row in batch]
+
+    async def _narrow_later(self, batches: AsyncIterable[Sequence[Row]]) -> AsyncIterator[Sequence[Row]]:
+        async for batch in batches:
+            yield [self._row(row) for row in batch]
+
+
+def fitted(source: RecordSource, columns: Sequence[str], contract: Contract) -> RecordSource:
+    """:returns: The source; without fields that are no columns, where the contract says so."""
+    strangers = [name for name in source.fields.names if name not in columns]
+    return Narrowed(source, columns) if strangers and contract is Contract.DISCARD_COLUMNS else source

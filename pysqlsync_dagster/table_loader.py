@@ -1,0 +1,135 @@
+"""What a step does for one table: see that it is as described, load its rows, and record each partition as it is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from pysqlsync_dagster.feeds import TableFeed
+from pysqlsync_dagster.load_metadata import load_metadata
+from pysqlsync_dagster.partitions import slices
+from pysqlsync_dagster.resources import DatabaseResource
+from pysqlsync_dagster.schema_sync import require_in_sync
+from pysqlsync_dagster.streams import PartitionLoad, PartitionLoadError, load_slices
+from pysqlsync_dagster.translator import TableModule
+from pysqlsync_engine.base import SyncPolicy
+from pysqlsync_engine.errors import EngineError
+
+
+def reason_text(error: BaseException) -> str:
+    """:returns: What went wrong, for people; the kind of the error where it is not one of the engine's."""
+    return str(error) if isinstance(error, EngineError) else f"{type(error).__name__}: {error}"
+
+
+def failure_text(failure: PartitionLoadError, stored: int, wanted: int) -> str:
+    """:returns: What went wrong in which partition, and what became of the others."""
+    reason = reason_text(failure.__cause__ or failure)
+    if failure.key is None:
+        return reason
+    kept = f"{stored} of {wanted} partitions were stored and are recorded; load the others again"
+    return f"partition {failure.key}: {reason}; {kept}"
+
+
+@dataclass(frozen=True, slots=True)
+class TableLoader:
+    """
+    What loads the rows of one table, as far as it is known when the definitions are made.
+
+    :param schema_key: Asset that brings the table into existence.
+    :param concurrency: Most partitions to load at the same time.
+    """
+
+    tables: TableModule
+    cls: type
+    spec: dg.AssetSpec
+    feed: TableFeed
+    policy: SyncPolicy
+    schema_key: dg.AssetKey
+    concurrency: int = 1
+
+    @property
+    def key(self) -> dg.AssetKey:
+        """Key of the asset."""
+        return self.spec.key
+
+    @property
+    def op_name(self) -> str:
+        """Name of the step that loads this table alone."""
+        return self.key.to_python_identifier()
+
+    def config_schema(self) -> dict[str, dg.Field]:
+        """:returns: Run configuration that chooses among several record sources; empty where there is but one."""
+        names = list(self.feed.sources)
+        if len(names) < 2:
+            return {}
+        choices = dg.Enum(f"{self.op_name}__feed", [dg.EnumValue(name) for name in names])
+        description = f"Where the rows come from: {', '.join(names)}."
+        return {"feed": dg.Field(choices, default_value=names[0], description=description)}
+
+    async def load(
+        self, context: dg.AssetExecutionContext, database: DatabaseResource, *, feed: str | None = None
+    ) -> dg.MaterializeResult[Any]:
+        """
+        Load the partitions of the run, or the whole table, and record each as it is stored.
+
+        :param feed: Name of the record source; `None` for the first.
+        :returns: What to yield to Dagster; the numbers are recorded already.
+        :raises dagster.Failure: if rows cannot be stored; partitions that are stored are recorded as such.
+        """
+        name = next(iter(self.feed.sources)) if feed is None else feed
+        wanted = slices(self.spec.partitions_def, [] if self.spec.partitions_def is None else context.partition_keys)
+        finished: list[PartitionLoad] = []
+        try:
+            async with database.connection(self.tables.options) as connection:
+                table = connection.get_table(self.cls)
+                await require_in_sync(connection, self.tables, table, policy=self.policy, schema_key=self.schema_key)
+            async for load in load_slices(
+                lambda: database.connection(self.tables.options),
+                table,
+                self.feed,
+                self.feed.sources[name],
+                wanted=wanted,
+                concurrency=self.concurrency,
+            ):
+                finished.append(load)
+                self._record(context, load, name)
+        except EngineError as error:
+            raise dg.Failure(description=str(error)) from error
+        except PartitionLoadError as failure:
+            self._record_checkpoints(context, finished, name)
+            raise dg.Failure(description=failure_text(failure, len(finished), len(wanted))) from failure.__cause__
+        except BaseException:
+            self._record_checkpoints(context, finished, name)
+            raise
+        return dg.MaterializeResult(asset_key=self.key, metadata=self._definition_metadata())
+
+    def _definition_metadata(self) -> dict[str, Any]:
+        """:returns: Columns and their lineage, which each run shows as they were then."""
+        names = ("dagster/column_schema", "dagster/column_lineage")
+        return {name: self.spec.metadata[name] for name in names if name in self.spec.metadata}
+
+    def _shown(self, load: PartitionLoad, feed: str) -> dict[str, Any]:
+        return load_metadata(load.report, total=load.total, feed=feed, now=datetime.now(UTC))
+
+    def _record(self, context: dg.AssetExecutionContext, load: PartitionLoad, feed: str) -> None:
+        """Add what one stream did to the materialization of its partition, and to the log."""
+        report, counts = load.report, load.report.counts
+        context.add_asset_metadata(self._shown(load, feed), asset_key=self.key, partition_key=load.key)
+        place = report.table if load.key is None else f"{report.table}, partition {load.key}"
+        did = f"{counts.inserted:,} inserted, {counts.updated:,} updated, {counts.deleted:,} deleted"
+        rejected = f", {counts.rejected:,} rejected" if counts.rejected else ""
+        speed = f"{report.seconds:.2f} s, {report.rows_per_second:,.0f} rows/s"
+        context.log.info(f"{place}: {report.rows:,} rows loaded: {did}{rejected} ({speed})")
+
+    def _record_checkpoints(
+        self, context: dg.AssetExecutionContext, finished: Sequence[PartitionLoad], feed: str
+    ) -> None:
+        """Record partitions that were stored before a failure as materialized: only the others need be run again."""
+        for load in finished:
+            if load.key is not None:
+                shown = {**self._definition_metadata(), **self._shown(load, feed)}
+                context.log_event(dg.AssetMaterialization(self.key, partition=load.key, metadata=shown))
