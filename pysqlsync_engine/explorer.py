@@ -29,6 +29,7 @@ from pysqlsync_engine.migration.operations import (
 from pysqlsync_engine.migration.order import order
 from pysqlsync_engine.migration.plan import Plan, fingerprint, make_plan
 from pysqlsync_engine.model.id_types import QualifiedId
+from pysqlsync_engine.model.managed import without_managed
 from pysqlsync_engine.model.object_types import Catalog, Table
 from pysqlsync_engine.options import GeneratorOptions, Hazard, SyncPolicy
 from pysqlsync_engine.session import Session
@@ -98,7 +99,7 @@ class Explorer:
 
     async def discover(self, namespaces: Sequence[str] | None = None) -> Catalog:
         """
-        Read the current state of the database.
+        Read the current state of the database, but for tables that the engine keeps for itself, which are listed as unmanaged.
 
         :param namespaces: Those to read; `None` reads all but the server's own. One that does not exist is left out.
         :raises DiscoveryError: if the server's catalog cannot be understood.
@@ -210,7 +211,7 @@ class Explorer:
 
     async def _fetch(self, namespaces: Sequence[str] | None, lookups: Sequence[QualifiedId]) -> Catalog:
         reader = self._dialect.reader(self._session.capabilities)
-        return assemble(await reader.fetch(self._session, namespaces, lookups=lookups))
+        return without_managed(assemble(await reader.fetch(self._session, namespaces, lookups=lookups)))
 
     async def _current(self, desired: Catalog) -> Catalog:
         namespaces = [namespace.name.name for namespace in desired.namespaces]

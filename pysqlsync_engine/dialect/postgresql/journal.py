@@ -50,11 +50,14 @@ GRANTS = (
     f"GRANT SELECT, INSERT, UPDATE, DELETE ON {WATERMARKS}, {BATCHES} TO {{user}}",
 )
 
-ATTEMPTS = 10
-"""How often to try while another session creates the same tables."""
+CREATION_LOCK = 0x7079_7371_6C73_796E
+"""Number of the lock that whoever creates the tables holds, so that two sessions do not wait for each other."""
 
-COLLISIONS = frozenset({"23505", "42P06", "42P07", "XX000"})
-"""What `IF NOT EXISTS` does not keep from happening when two sessions create at once: unique_violation, and names that are taken."""
+ATTEMPTS = 3
+"""How often to try: a session may remember that a name was free, and learns only by failing that it no longer is."""
+
+TAKEN = frozenset({"23505", "42P06", "42P07"})
+"""What `IF NOT EXISTS` does not prevent then: unique_violation, duplicate_schema, duplicate_table."""
 
 INSUFFICIENT_PRIVILEGE = "42501"
 
@@ -169,10 +172,11 @@ async def _create(session: Session) -> None:
     for attempt in range(1, ATTEMPTS + 1):
         try:
             async with session.transaction():
+                await session.fetch("SELECT pg_catalog.pg_advisory_xact_lock($1::bigint)", CREATION_LOCK)
                 for statement in CREATION:
                     await session.execute(statement)
         except StatementError as error:
-            if error.sqlstate not in COLLISIONS or attempt == ATTEMPTS:
+            if error.sqlstate not in TAKEN or attempt == ATTEMPTS:
                 raise
         else:
             return
