@@ -93,7 +93,7 @@ def test_a_destructive_change_is_refused_in_the_terminal(
     assert "schema: refused" in output.getvalue()
     assert hazard in output.getvalue()
     assert statement in output.getvalue()
-    assert "allow: [" in output.getvalue()
+    assert "approve: '" in output.getvalue()
 
 
 def test_a_number_of_days_that_the_year_does_not_have_is_refused(loaded_home: FlightsHome) -> None:
