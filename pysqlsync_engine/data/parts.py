@@ -48,6 +48,10 @@ class EncodedBatch:
         """:returns: The same rows, encoded in another way."""
         return EncodedBatch(self.runs, encode)
 
+    def with_runs(self, runs: Sequence[Run]) -> EncodedBatch:
+        """:returns: Other rows, encoded in the same way."""
+        return EncodedBatch(runs, self._encode)
+
     def number_of(self, position: int) -> int:
         """
         :param position: Of a row in this batch, from 1.

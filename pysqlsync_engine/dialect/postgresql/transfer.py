@@ -46,7 +46,7 @@ class Transfer:
 def make_transfer(target: LoadTarget, position: int) -> Transfer:
     column, annotation = target.columns[position], target.types[position]
     kind = unwrap(annotation).type
-    lookup = next((item for item in target.table.lookups if item.column == column.name), None)
+    lookup = find_lookup(target, position)
     try:
         if lookup is not None and (is_class(kind, enum.Enum) or is_class(kind, str)):
             return Transfer(column, _lookup_hook(annotation), lookup=lookup)
@@ -58,6 +58,12 @@ def make_transfer(target: LoadTarget, position: int) -> Transfer:
     if isinstance(column.data_type, SqlDate | SqlTimestamp):
         return Transfer(column, choose_hook(annotation, column.data_type), limits=_limits(column.data_type))
     return Transfer(column, hook)
+
+
+def find_lookup(target: LoadTarget, position: int) -> Lookup | None:
+    """:returns: Where the labels of a column are looked up; `None` if they are not."""
+    name = target.columns[position].name
+    return next((item for item in target.table.lookups if item.column == name), None)
 
 
 def _lookup_hook(annotation: Any) -> Hook:

@@ -1,0 +1,339 @@
+"""Merges the staging table of a stream into its table, in the way that each mode asks for, and counts what that does."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from pysqlsync_engine.data.load_options import LoadMode
+from pysqlsync_engine.data.load_report import Counts
+from pysqlsync_engine.data.target import LoadTarget
+from pysqlsync_engine.dialect.postgresql.history import HistoryMerge
+from pysqlsync_engine.dialect.postgresql.staging import Relation, Staging, names
+from pysqlsync_engine.model.data_types import SqlCharacter
+from pysqlsync_engine.model.object_types import IdentityMode
+from pysqlsync_engine.session import Session
+
+COUNTED = """
+    SELECT pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid)
+    FROM pg_catalog.pg_class c
+    WHERE c.oid = pg_catalog.to_regclass($1) AND c.relkind = 'r' AND pg_catalog.current_setting('track_counts') = 'on'
+        AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal)
+"""
+"""
+Rows that the transaction has inserted so far, which the server counts anyway; none if it does not, or counts other rows along
+(https://www.postgresql.org/docs/current/monitoring-stats.html).
+"""
+
+REFERENCED = """
+    SELECT EXISTS (
+        SELECT FROM pg_catalog.pg_constraint k WHERE k.confrelid = pg_catalog.to_regclass($1) AND k.contype = 'f'
+    )
+"""
+
+
+class Merge(Protocol):
+    """What a mode does with staged rows. The rows may come in several parts."""
+
+    async def begin(self, session: Session) -> Counts:
+        """Do what comes before all rows, such as to delete those that the stream lacks."""
+        ...
+
+    async def apply(self, session: Session, relation: Relation, rows: int) -> Counts:
+        """
+        Store rows.
+
+        :param rows: How many these are.
+        """
+        ...
+
+
+def make_merge(staging: Staging, *, spared: str | None = None, keeps_missing: bool = False) -> Merge:
+    """
+    Choose what a mode does.
+
+    :param spared: Table with keys of rows that are not to be taken for missing, though they are not in the staging table.
+    :param keeps_missing: True if it is not known which rows are missing.
+    """
+    match staging.target.mode:
+        case LoadMode.INSERT:
+            return InsertMerge(staging)
+        case LoadMode.DELETE:
+            return DeleteMerge(staging)
+        case LoadMode.REPLACE:
+            return ReplaceMerge(staging)
+        case LoadMode.MIRROR:
+            return UpsertMerge(staging) if keeps_missing else MirrorMerge(staging, spared)
+        case LoadMode.HISTORY:
+            return HistoryMerge(staging, spared, keeps_missing=keeps_missing)
+        case LoadMode.UPSERT:
+            return UpsertMerge(staging)
+
+
+class InsertMerge:
+    """Adds rows, in the order of the stream."""
+
+    def __init__(self, staging: Staging) -> None:
+        self._staging = staging
+
+    async def begin(self, session: Session) -> Counts:
+        del session
+        return Counts()
+
+    async def apply(self, session: Session, relation: Relation, rows: int) -> Counts:
+        del rows
+        return Counts(inserted=await session.execute(insert_into(self._staging, self._staging.ordered_rows(relation))))
+
+
+class DeleteMerge:
+    """Deletes rows by their keys."""
+
+    def __init__(self, staging: Staging) -> None:
+        self._staging = staging
+
+    async def begin(self, session: Session) -> Counts:
+        del session
+        return Counts()
+
+    async def apply(self, session: Session, relation: Relation, rows: int) -> Counts:
+        del rows
+        staging = self._staging
+        await session.fetch(_lock(staging, staging.stored_rows(relation), "UPDATE"))
+        statement = (
+            f"DELETE FROM {staging.target.table.name} t USING ({staging.keys_only(relation)}) s"
+            f" WHERE {staging.matches('t', 's')}"
+        )
+        return Counts(deleted=await session.execute(statement))
+
+
+class UpsertMerge:
+    """Adds rows, or updates those that have their keys."""
+
+    resets = False
+    """True to give columns that are not named their default values."""
+
+    def __init__(self, staging: Staging) -> None:
+        self._staging = staging
+
+    async def begin(self, session: Session) -> Counts:
+        del session
+        return Counts()
+
+    async def apply(self, session: Session, relation: Relation, rows: int) -> Counts:
+        staging = self._staging
+        options = staging.target.options
+        is_looked_at = options.only_changed or not staging.updated
+        keys = await _count_keys(session, staging, relation) if is_looked_at else rows
+        is_distinct = is_looked_at and keys == rows
+        is_filtered = options.only_changed or (staging.is_versioned and staging.is_partial)
+        query = staging.changed_rows(relation, distinct=is_distinct) if is_filtered else staging.stored_rows(relation)
+        older = 0
+        if staging.is_versioned and is_looked_at:
+            older = await _count_older(session, staging, relation)
+        inserted, updated = await self._write(session, query)
+        unchanged = keys - inserted - updated - older if is_looked_at else 0
+        return Counts(inserted, updated, unchanged, superseded=rows - inserted - updated - unchanged)
+
+    async def _write(self, session: Session, query: str) -> tuple[int, int]:
+        """:returns: How many rows were inserted, and updated."""
+        staging = self._staging
+        if staging.is_partial:
+            await session.fetch(_lock(staging, query, "NO KEY UPDATE"))
+            ((updated, inserted),) = await session.fetch(_update_or_insert(staging, query))
+            return inserted, updated
+        statement = insert_into(staging, query) + on_conflict(staging, resets=self.resets)
+        before = await session.fetch(COUNTED, str(staging.target.table.name))
+        if not before:
+            ((inserted, updated),) = await session.fetch(
+                f"WITH written AS ({statement} RETURNING xmax = 0 AS is_new)"
+                " SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM written"
+            )
+            return inserted, updated
+        written = await session.execute(statement)
+        after = await session.fetch(COUNTED, str(staging.target.table.name))
+        inserted = after[0][0] - before[0][0]
+        return inserted, written - inserted
+
+
+class MirrorMerge(UpsertMerge):
+    """As `UpsertMerge`; deletes, or marks as deleted, what the stream lacks."""
+
+    def __init__(self, staging: Staging, spared: str | None) -> None:
+        super().__init__(staging)
+        self._spared = spared
+
+    async def begin(self, session: Session) -> Counts:
+        staging = self._staging
+        table = staging.target.table.name
+        await session.execute(_lock_table(staging))
+        marked = staging.deleted_at
+        missing = missing_rows(staging, self._spared)
+        if marked is None:
+            return Counts(deleted=await session.execute(f"DELETE FROM {table} t WHERE {missing}"))
+        statement = f"UPDATE {table} t SET {marked} = CURRENT_TIMESTAMP WHERE t.{marked} IS NULL AND {missing}"
+        return Counts(deleted=await session.execute(statement))
+
+
+class ReplaceMerge(UpsertMerge):
+    """
+    Lets the table have the rows of the stream and no others.
+
+    Rows that others refer to are updated rather than deleted and inserted, as their deletion might take the others along.
+    """
+
+    resets = True
+
+    def __init__(self, staging: Staging) -> None:
+        super().__init__(staging)
+        self._keeps = False
+
+    async def begin(self, session: Session) -> Counts:
+        staging = self._staging
+        table = staging.target.table.name
+        await session.execute(_lock_table(staging))
+        ((is_referenced,),) = await session.fetch(REFERENCED, str(table))
+        self._keeps = is_referenced and bool(staging.keys)
+        condition = f" t WHERE {missing_rows(staging, None)}" if self._keeps else ""
+        return Counts(deleted=await session.execute(f"DELETE FROM {table}{condition}"))
+
+    async def apply(self, session: Session, relation: Relation, rows: int) -> Counts:
+        staging = self._staging
+        if self._keeps:
+            return await super().apply(session, relation, rows)
+        query = staging.stored_rows(relation) if staging.keys else staging.ordered_rows(relation)
+        inserted = await session.execute(insert_into(staging, query))
+        return Counts(inserted, superseded=rows - inserted)
+
+
+def insert_into(staging: Staging, query: str) -> str:
+    """:returns: Statement that inserts the rows of a query."""
+    columns = [column.name for column in staging.target.columns]
+    is_overriding = any(column.identity is IdentityMode.ALWAYS for column in staging.target.columns)
+    overriding = " OVERRIDING SYSTEM VALUE" if is_overriding else ""
+    return f"INSERT INTO {staging.target.table.name} AS t ({names(columns)}){overriding} SELECT {names(columns)} FROM ({query}) q"
+
+
+def on_conflict(staging: Staging, *, resets: bool = False) -> str:
+    """
+    :param resets: True to give columns that are not named their default values.
+    :returns: What an insertion does with rows whose keys exist.
+    """
+    assigned = [f"{name} = EXCLUDED.{name}" for name in staging.updated]
+    if staging.deleted_at is not None:
+        assigned.append(f"{staging.deleted_at} = NULL")
+    if resets:
+        others = (c for c in staging.target.table.columns if c.name not in staging.named and c.generated is None)
+        assigned += [f"{column.name} = DEFAULT" for column in others]
+    if not assigned:
+        return f" ON CONFLICT ({names(staging.keys)}) DO NOTHING"
+    condition = f" WHERE {staging.is_newer('EXCLUDED', 't')}" if staging.is_versioned else ""
+    return f" ON CONFLICT ({names(staging.keys)}) DO UPDATE SET {', '.join(assigned)}{condition}"
+
+
+def missing_rows(staging: Staging, spared: str | None) -> str:
+    """:returns: Condition that the stream lacks a row of the table."""
+    keys = staging.keys_only(staging.rows_staged)
+    condition = f"NOT EXISTS (SELECT FROM ({keys}) s WHERE {staging.matches('t', 's')})"
+    if spared is not None:
+        condition += f" AND NOT EXISTS (SELECT FROM {spared} p WHERE {staging.matches('t', 'p')})"
+    return condition
+
+
+def _lock_table(staging: Staging) -> str:
+    """
+    :returns: Statement that lets others read the table, but not write: rows that they add would be neither in the stream nor
+        known to be missing.
+    """
+    return f"LOCK TABLE {staging.target.table.name} IN SHARE ROW EXCLUSIVE MODE"
+
+
+def _lock(staging: Staging, query: str, strength: str) -> str:
+    """:returns: Statement that locks the rows with keys of the stream, in the order of the keys."""
+    return (
+        f"SELECT count(*) FROM (SELECT FROM {staging.target.table.name} t"
+        f" JOIN ({query}) s ON {staging.matches('t', 's')}"
+        f" ORDER BY {names(staging.keys, 's.')} FOR {strength} OF t) q"
+    )
+
+
+def _update_or_insert(staging: Staging, query: str) -> str:
+    """
+    :returns: Query that updates the rows that exist, inserts the others, and counts both. Unlike `ON CONFLICT` it does not
+        ask existing rows for columns that are not named.
+    """
+    table, keys = staging.target.table.name, names(staging.keys, "t.")
+    matching = staging.matches("t", "s")
+    assigned = [f"{name} = s.{name}" for name in staging.updated]
+    if staging.deleted_at is not None:
+        assigned.append(f"{staging.deleted_at} = NULL")
+    if assigned:
+        existing = f"UPDATE {table} t SET {', '.join(assigned)} FROM source s WHERE {matching} RETURNING {keys}"
+    else:
+        existing = f"SELECT {keys} FROM {table} t, source s WHERE {matching}"
+    missing = (
+        f"SELECT * FROM source s WHERE NOT EXISTS (SELECT FROM existing e WHERE {staging.matches('e', 's')})"
+        f" ORDER BY {names(staging.keys, 's.')}"
+    )
+    return (
+        f"WITH source AS MATERIALIZED ({query}), existing AS ({existing}),"
+        f" inserted AS ({insert_into(staging, missing)}{on_conflict(staging)} RETURNING 1)"
+        f" SELECT {'(SELECT count(*) FROM existing)' if assigned else '0'}, (SELECT count(*) FROM inserted)"
+    )
+
+
+async def analyze(session: Session, staging: Staging) -> None:
+    """Let the server know how many rows are staged, and how their keys are spread, where it is to join them with the table."""
+    options = staging.target.options
+    is_joined = staging.target.mode not in {LoadMode.INSERT, LoadMode.UPSERT}
+    if staging.keys and (is_joined or staging.is_partial or options.only_changed):
+        await session.execute(f"ANALYZE {staging.name} ({names(staging.keys)})")
+
+
+async def _count_keys(session: Session, staging: Staging, relation: Relation) -> int:
+    """:returns: How many different keys the rows have."""
+    ((keys,),) = await session.fetch(f"SELECT count(*) FROM ({staging.keys_only(relation)}) k")
+    return keys
+
+
+async def _count_older(session: Session, staging: Staging, relation: Relation) -> int:
+    """:returns: How many rows of the stream are older than those of the table."""
+    query = (
+        f"SELECT count(*) FROM ({staging.stored_rows(relation)}) s JOIN {staging.target.table.name} t"
+        f" ON {staging.matches('t', 's')} WHERE NOT {staging.is_newer('s', 't')}"
+    )
+    ((older,),) = await session.fetch(query)
+    return older
+
+
+async def find_watermark(session: Session, staging: Staging) -> str | None:
+    """:returns: The highest value of the watermark's column in the staged rows, as text; `None` if there is none."""
+    watermark = staging.target.options.watermark
+    if watermark is None or watermark.column is None:
+        return None
+    column = staging.target.table.column(watermark.column)
+    # text is compared by code points, as Python does
+    collation = ' COLLATE "C"' if isinstance(column.data_type, SqlCharacter) else ""
+    name = f"s.{column.name}"
+    # not every type that has an order has a highest value to the server
+    found = await session.fetch(
+        f"SELECT {name}::text FROM ({staging.rows(staging.rows_staged)}) s WHERE {name} IS NOT NULL"
+        f" ORDER BY {name}{collation} DESC LIMIT 1"
+    )
+    return next((value for (value,) in found), None)
+
+
+async def advance_identity(session: Session, target: LoadTarget) -> None:
+    """Let the server continue after the highest number that was given: COPY and INSERT do not advance sequences."""
+    if target.mode is LoadMode.DELETE:
+        return
+    table = target.table.name
+    for column in target.columns:
+        if column.identity is None and not (column.default or "").startswith("nextval("):
+            continue
+        await session.fetch(
+            "SELECT pg_catalog.setval(s.sequence, m.highest)"
+            " FROM (SELECT pg_catalog.pg_get_serial_sequence($1, $2)::regclass AS sequence) s,"
+            f" (SELECT max({column.name}) AS highest FROM {table}) m"
+            " WHERE s.sequence IS NOT NULL AND m.highest > coalesce(pg_catalog.pg_sequence_last_value(s.sequence), 0)",
+            str(table),
+            column.name.name,
+        )
