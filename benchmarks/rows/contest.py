@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +141,7 @@ def client(write: Callable[[BenchServer, Inputs], Sequence[str]]) -> Start:
         if server.dialect == "postgresql":
             words = ["-c", r"\timing on", *(word for line in lines for word in ("-c", line))]
         else:
-            words = ["-vvv", "-e", "; ".join(["START TRANSACTION", *lines])]
+            words = ["-vvv", "-e", "; ".join(["START TRANSACTION", *lines, "COMMIT"])]
         return Command(*server.command(*words))
 
     return start
@@ -170,9 +170,9 @@ def run(command: Command) -> Run:
         return Run(error=lines[-1][:MESSAGE_CHARACTERS])
     told = {"seconds": used["wall_s"]} if command.by_clock else _told(command, done.stdout)
     return Run(
-        seconds=told["seconds"],
-        cpu_s=used["user_s"] + used["system_s"],
-        rss_mb=used["rss_kb"] / 1024,
+        seconds=round(told["seconds"], 4),
+        cpu_s=round(used["user_s"] + used["system_s"], 2),
+        rss_mb=round(used["rss_kb"] / 1024, 1),
         speed=told.get("speed"),
         notes=tuple(told.get("notes", ())),
     )
@@ -205,7 +205,7 @@ def compete(case: Case, arena: Arena, rounds: int, tell: Callable[[str], None]) 
             if done and done[-1].error:
                 continue
             _prepare(case, arena)
-            result = run(contestant.start(arena))
+            result = _turn(contestant, arena)
             done.append(result)
             if number == 0 and case.table is not None and not result.error:
                 digests[contestant.name] = arena.opponent.execute(statements.digest(arena.opponent, case.table))
@@ -222,6 +222,15 @@ def compete(case: Case, arena: Arena, rounds: int, tell: Callable[[str], None]) 
         runs={name: tuple(done) for name, done in turns.items()},
         differing=tuple(name for name, digest in digests.items() if digest != expected),
     )
+
+
+def _turn(contestant: Contestant, arena: Arena) -> Run:
+    command = contestant.start(arena)
+    if arena.server is None:
+        return run(command)
+    before = arena.server.cpu_s()
+    result = run(command)
+    return replace(result, server_cpu_s=round(arena.server.cpu_s() - before, 2))
 
 
 def _prepare(case: Case, arena: Arena) -> None:

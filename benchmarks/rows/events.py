@@ -6,12 +6,13 @@ Tab-separated values are as servers write them (`\N` is NULL). A second file spe
 
 from __future__ import annotations
 
+import importlib
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 COLUMNS = (
@@ -163,10 +164,10 @@ def write_text(path: Path, lines: Iterable[str]) -> None:
 
 def write_parquet(path: Path, rows: Iterable[Sequence[str | None]]) -> None:
     """Write moments as timestamps, numbers as integers, all else as strings."""
-    import pyarrow as arrow
-    import pyarrow.compute as compute
-    import pyarrow.parquet as parquet
-
+    # the library has no types
+    arrow, compute, parquet = (
+        cast("Any", importlib.import_module(name)) for name in ("pyarrow", "pyarrow.compute", "pyarrow.parquet")
+    )
     kinds = {"occurred_at": arrow.timestamp("us"), "received_at": arrow.timestamp("us"), "user_id": arrow.int64()}
     kinds |= {"account_id": arrow.int32(), "status": arrow.int16()}
     schema = arrow.schema([(name, kinds.get(name, arrow.string())) for name in COLUMNS])

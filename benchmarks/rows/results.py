@@ -16,7 +16,8 @@ class Run:
     One turn of a contestant.
 
     :param seconds: Time of the task itself, without that to start and to connect, unless the case says otherwise.
-    :param cpu_s: Of the client's process, from its start to its end; the server's is not in it.
+    :param cpu_s: Of the client's process, from its start to its end.
+    :param server_cpu_s: Of all processes of the server meanwhile; 0 if it is not on this machine.
     :param rss_mb: Peak of the memory that the client's process held.
     :param speed: Way that the engine chose.
     :param error: Last line of what was told when it failed; `None` if it did not.
@@ -24,6 +25,7 @@ class Run:
 
     seconds: float = 0.0
     cpu_s: float = 0.0
+    server_cpu_s: float = 0.0
     rss_mb: float = 0.0
     speed: str | None = None
     notes: tuple[str, ...] = ()
@@ -35,7 +37,8 @@ class Goal:
     """
     What a contestant should reach.
 
-    :param rival: Contestant that it is compared with; `None` for a value of its own.
+    :param rival: Contestant that it is compared with; `None` for a value of its own. A star at the end stands for the best of those
+        whose names begin so.
     :param measure: `rate` (rows per second; more is better) or `memory` (less is better).
     :param bound: For `rate`, the least ratio to the rival, or the least rows per second; for `memory`, the greatest ratio, or megabytes.
     """
@@ -48,10 +51,16 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """:param got: `None` if one of the two has no result."""
+    """
+    How far a goal was reached.
+
+    :param got: Of medians; `None` if one of the two has no result.
+    :param best: The same of the best turn of each; `None` if the goal has no rival, or is one of memory.
+    """
 
     goal: Goal
     got: float | None
+    best: float | None
 
     @property
     def met(self) -> bool | None:
@@ -87,8 +96,13 @@ class CaseResult:
         values = [getattr(run, measure) for run in self.runs.get(contestant, ()) if run.error is None]
         return statistics.median(values) if values else None
 
+    def best(self, contestant: str) -> float | None:
+        """:returns: Least seconds of a turn: what others on the machine disturbed least; `None` if no turn went well."""
+        values = [run.seconds for run in self.runs.get(contestant, ()) if run.error is None]
+        return min(values, default=None)
+
     def rate(self, contestant: str) -> float | None:
-        """:returns: Rows per second."""
+        """:returns: Rows per second, of the median."""
         seconds = self.median(contestant, "seconds")
         return self.rows / seconds if seconds else None
 
@@ -103,17 +117,28 @@ class CaseResult:
 
     def verdicts(self) -> list[Verdict]:
         """:returns: How far each goal was reached."""
-        return [Verdict(goal, self._got(goal)) for goal in self.goals]
+        return [self._verdict(goal) for goal in self.goals]
 
-    def _got(self, goal: Goal) -> float | None:
-        def value(name: str) -> float | None:
-            return self.rate(name) if goal.measure == "rate" else self.median(name, "rss_mb")
+    def _verdict(self, goal: Goal) -> Verdict:
+        own, own_best = self._value(goal.contestant, goal.measure), self.best(goal.contestant)
+        if goal.rival is None or own is None or own_best is None:
+            return Verdict(goal, own, None)
+        rival = self._rival(goal)
+        value = self._value(rival, goal.measure)
+        if value is None:
+            return Verdict(goal, None, None)
+        rival_best = self.best(rival) if goal.measure == "rate" else None
+        return Verdict(goal, own / value, rival_best / own_best if rival_best else None)
 
-        own = value(goal.contestant)
-        if goal.rival is None or own is None:
-            return own
-        rival = value(goal.rival)
-        return own / rival if rival else None
+    def _rival(self, goal: Goal) -> str:
+        rival = goal.rival or ""
+        if not rival.endswith("*"):
+            return rival
+        names = [name for name in self.runs if name.startswith(rival[:-1])]
+        return max(names, key=lambda name: self.rate(name) or 0.0, default=rival)
+
+    def _value(self, name: str, measure: str) -> float | None:
+        return self.rate(name) if measure == "rate" else self.median(name, "rss_mb")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +172,7 @@ def read_report(path: Path) -> Report:
 
 def _case(found: dict[str, Any]) -> CaseResult:
     goals = tuple(Goal(**goal) for goal in found.pop("goals"))
-    runs = {
-        name: tuple(Run(**{**run, "notes": tuple(run["notes"])}) for run in done)
-        for name, done in found.pop("runs").items()
-    }
+    turns: dict[str, list[dict[str, Any]]] = found.pop("runs")
+    runs = {name: tuple(Run(**run | {"notes": tuple(run["notes"])}) for run in done) for name, done in turns.items()}
     differing = tuple(found.pop("differing"))
     return CaseResult(goals=goals, runs=runs, differing=differing, **found)

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -21,6 +22,9 @@ URL_VARIABLES = {
 }
 TEST_SERVERS = {"postgresql": "postgresql-system", "mysql": "mysql-system", "mariadb": "mariadb-system"}
 STATEMENT_TIMEOUT_S = 1800
+
+MYSQL_SESSION = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00'"
+"""Whatever the server has; the tests' has modes in which a backslash is no escape."""
 
 SETTINGS = {
     "postgresql": ("fsync", "synchronous_commit", "full_page_writes", "shared_buffers", "max_wal_size"),
@@ -91,7 +95,7 @@ class BenchServer:
         if self.socket is not None:
             place = [f"--socket={self.socket}"]
         words = [*self.client, "--no-defaults", *place, f"-u{parameters.username}", "--local-infile=1"]
-        words += ["--default-character-set=utf8mb4", "-N", "-B", *arguments]
+        words += ["--default-character-set=utf8mb4", f"--init-command={MYSQL_SESSION}", "-N", "-B", *arguments]
         if parameters.database:
             words.append(parameters.database)
         return words, {"MYSQL_PWD": parameters.password or ""}
@@ -117,6 +121,17 @@ class BenchServer:
             raise ServerError(f"{self.product}: {result.stderr.strip()}")
         return result.stdout.strip()
 
+    def cpu_s(self) -> float:
+        """:returns: Seconds of the processor that all processes of the server have used; 0 if they are not on this machine."""
+        try:
+            if self.dialect == "mysql":
+                place = Path(self.execute("SELECT @@pid_file"))
+            else:
+                place = Path(self.execute("SHOW data_directory")) / "postmaster.pid"
+            return process_cpu_s(int(place.read_text().split()[0]))
+        except (OSError, ValueError, ServerError):
+            return 0.0
+
     def describe(self) -> dict[str, str]:
         """:returns: Version and settings."""
         version = self.execute("SHOW server_version" if self.dialect == "postgresql" else "SELECT VERSION()")
@@ -125,6 +140,20 @@ class BenchServer:
             statement = f"SHOW {name}" if self.dialect == "postgresql" else f"SELECT @@GLOBAL.{name}"
             found[name] = self.execute(statement)
         return found
+
+
+def process_cpu_s(pid: int) -> float:
+    """:returns: Seconds of the processor that a process and its children have used, those that have ended among them."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    ticks = 0
+    for each in (str(pid), *children):
+        try:
+            # the name of the program, in brackets, may have spaces
+            fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+        except FileNotFoundError:
+            continue  # its time is its parent's now
+        ticks += sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager

@@ -23,7 +23,7 @@ def _table(case: CaseResult) -> Table:
     place = f"{case.server}: " if case.server else ""
     table = Table(title=f"{place}{case.title} ({case.rows:,} rows)", title_justify="left")
     table.add_column("")
-    for heading in ("rows/s", "of the limit", "seconds", "CPU s", "MB"):
+    for heading in ("rows/s", "of the limit", "seconds", "best", "CPU s", "server's", "MB"):
         table.add_column(heading, justify="right")
     table.add_column("way")
     for name in case.runs:
@@ -32,17 +32,19 @@ def _table(case: CaseResult) -> Table:
 
 
 def cells(case: CaseResult, name: str) -> list[str]:
-    """:returns: Rate, ratio to the limit, seconds, CPU, memory and way of a contestant; what failed says so."""
-    rate, seconds = case.rate(name), case.median(name, "seconds")
-    if rate is None or seconds is None:
-        return ["failed", "", "", "", "", (case.error(name) or "")[:80]]
+    """:returns: Rate, ratio to the limit, seconds, least seconds, CPU, the server's, memory and way; what failed says so."""
+    rate, seconds, best = case.rate(name), case.median(name, "seconds"), case.best(name)
+    if rate is None or seconds is None or best is None:
+        return ["failed", "", "", "", "", "", "", (case.error(name) or "")[:80]]
     ratio = case.ratio(name)
-    cpu, memory = case.median(name, "cpu_s"), case.median(name, "rss_mb")
+    cpu, server_cpu, memory = (case.median(name, measure) for measure in ("cpu_s", "server_cpu_s", "rss_mb"))
     return [
         thousands(rate),
         "" if ratio is None else f"{ratio:.2f}",
         f"{seconds:.2f}",
+        f"{best:.2f}",
         f"{cpu:.1f}",
+        f"{server_cpu:.1f}",
         f"{memory:.0f}",
         case.runs[name][0].speed or "",
     ]
@@ -67,11 +69,11 @@ def claim(verdict: Verdict) -> str:
         case "memory", None:
             return f"at most {goal.bound:g} MB"
         case "memory", rival:
-            return f"at most {goal.bound:g} of the memory of {rival}"
+            return f"at most {goal.bound:g} times the memory of {rival}"
         case _, None:
             return f"at least {goal.bound:,.0f} rows/s"
         case _, rival:
-            return f"at least {goal.bound:g} of {rival}"
+            return f"at least {goal.bound:g} times the rate of {rival}"
 
 
 def reached(verdict: Verdict) -> str:
@@ -79,5 +81,5 @@ def reached(verdict: Verdict) -> str:
     if verdict.got is None:
         return "-"
     if verdict.goal.rival is not None:
-        return f"{verdict.got:.2f}"
+        return f"{verdict.got:.2f}" + (f" (best turns: {verdict.best:.2f})" if verdict.best else "")
     return f"{verdict.got:.0f} MB" if verdict.goal.measure == "memory" else f"{verdict.got:,.0f}"

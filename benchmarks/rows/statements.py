@@ -51,7 +51,6 @@ def upsert(server: BenchServer, table: str, file: Path) -> list[str]:
         f"CREATE TEMPORARY TABLE staging AS SELECT * FROM {target} LIMIT 0",
         copy(server, "staging", file),
         merge,
-        "COMMIT",
     ]
 
 

@@ -41,7 +41,7 @@ def parsed(file, kinds=KINDS):
     parser = Parser(fields=kinds)
     with open(file, "rb") as lines:
         while block := list(islice(lines, PARSED_ROWS)):
-            yield from [parser.parse_line(line) for line in block]
+            yield from [parser.parse_line(line[:-1]) for line in block]
 
 
 def blocks(rows, size):
@@ -80,5 +80,6 @@ def libpq(server, scheme="postgresql"):
         login += ":" + quote(server["password"], safe="")
     host, port = server["host"], server["port"]
     if host.startswith("/"):
-        return f"{scheme}://{login}@/{server['database']}?host={quote(host, safe='')}&port={port}"
+        # dlt insists on a host before the slash; the one behind it counts
+        return f"{scheme}://{login}@localhost:{port}/{server['database']}?host={quote(host, safe='')}"
     return f"{scheme}://{login}@{host}:{port}/{server['database']}"

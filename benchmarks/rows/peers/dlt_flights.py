@@ -50,7 +50,10 @@ def main():
     disposition = {"disposition": "merge", "strategy": request.get("strategy", "delete-insert")} if merge else "append"
     pipeline = dlt.pipeline(
         pipeline_name="flights",
-        destination=dlt.destinations.postgres(libpq(request["server"])),
+        # it takes no address without a password
+        destination=dlt.destinations.postgres(
+            libpq({**request["server"], "password": request["server"]["password"] or "-"})
+        ),
         dataset_name=f"dlt_{request['dataset']}",
         pipelines_dir=os.path.join(os.getcwd(), "pipelines"),
     )

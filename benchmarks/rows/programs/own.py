@@ -21,6 +21,7 @@ from benchmarks.rows import tables
 from pysqlsync_engine.base import ConnectionParameters, EnumMode, Fields, GeneratorOptions
 from pysqlsync_engine.connection import ConnectionContext
 from pysqlsync_engine.data.batches import BatchSource
+from pysqlsync_engine.data.cells import cell_converters
 from pysqlsync_engine.data.csv import CsvSource
 from pysqlsync_engine.data.load_options import LoadMode, LoadOptions
 from pysqlsync_engine.data.load_report import LoadReport
@@ -50,7 +51,7 @@ def parsed(file: str, kinds: Sequence[type]) -> Generator[Batch]:
     parser = Parser(fields=tuple(kinds))
     with Path(file).open("rb") as lines:
         while block := list(islice(lines, PARSED_ROWS)):
-            yield [parser.parse_line(line) for line in block]
+            yield [parser.parse_line(line[:-1]) for line in block]
 
 
 def event_kinds(mode: LoadMode) -> tuple[type, ...]:
@@ -70,7 +71,7 @@ def source_of(request: dict[str, Any], file: str, cls: type, mode: LoadMode) -> 
         case "tsv":
             return TsvSource(file, fields, header=False)
         case "csv":
-            return CsvSource(file, fields)
+            return CsvSource(file, fields, converters=cell_converters(fields))
         case "parquet":
             return ParquetSource(file, fields)
         case "at_hand":
