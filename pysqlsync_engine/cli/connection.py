@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from types import ModuleType
 from typing import Any, TypeVar
@@ -28,6 +28,21 @@ Result = TypeVar("Result")
 def wait(task: Coroutine[Any, Any, Result]) -> Result:
     """:returns: What the task returns, once it is done."""
     return asyncio.run(task)
+
+
+async def watched(task: Coroutine[Any, Any, Result], look: Callable[[], None], *, interval_s: float = 0.2) -> Result:
+    """:returns: What the task returns; looks after it as often as told until then."""
+
+    async def keep_looking() -> None:
+        while True:
+            await asyncio.sleep(interval_s)
+            look()
+
+    watcher = asyncio.create_task(keep_looking())
+    try:
+        return await task
+    finally:
+        watcher.cancel()
 
 
 def engine_of(target: Target) -> Engine:

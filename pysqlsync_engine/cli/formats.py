@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import io
 import json
 import sys
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO, cast
+from typing import Any, BinaryIO
 
 import click
 
 from pysqlsync_engine.cli.terminal import STANDARD_STREAM
-from pysqlsync_engine.data.cells import cell_converters
 from pysqlsync_engine.data.csv import CsvSource
-from pysqlsync_engine.data.files import PACKED_SUFFIX, Opener, text_opener
+from pysqlsync_engine.data.files import PACKED_SUFFIXES, File, read_file
 from pysqlsync_engine.data.json_lines import JsonLinesSource
 from pysqlsync_engine.data.load_options import LoadMode
 from pysqlsync_engine.data.parquet import ParquetSource, parquet_columns
@@ -57,48 +53,54 @@ class Input:
     ignore_unknown: bool = False
     redact_values: bool = False
     _raw: BinaryIO | None = field(default=None, init=False)
-    _lines: TextIO | None = field(default=None, init=False)
-    _first: str = field(default="", init=False)
+    _head: bytes = field(default=b"", init=False)
+    _taken: int = field(default=0, init=False)
+
+    @property
+    def is_stream(self) -> bool:
+        """True for the standard input stream, which can be read once only."""
+        return str(self.file) == STANDARD_STREAM
 
     @property
     def name(self) -> str:
         """What messages call it."""
-        return "standard input" if str(self.file) == STANDARD_STREAM else str(self.file)
+        return "standard input" if self.is_stream else str(self.file)
 
     def size(self) -> int | None:
         """:returns: Bytes of the file; `None` for a stream."""
-        return None if str(self.file) == STANDARD_STREAM else self.file.stat().st_size
+        return None if self.is_stream else self.file.stat().st_size
 
     def position(self) -> int:
         """:returns: How many bytes of the file have been read."""
+        if self.is_stream:
+            return self._taken
         return 0 if self._raw is None or self._raw.closed else self._raw.tell()
 
-    def opener(self) -> Opener:
-        """:returns: What opens the file as text, from its beginning."""
-        return text_opener(self.file, watch=self._watch) if self._lines is None else self._stream
+    def content(self) -> File:
+        """:returns: What a source reads."""
+        return self if self.is_stream else self.file
 
-    @contextmanager
-    def opened(self) -> Generator[None]:
-        """Open the standard input stream, which can be read once only."""
-        with io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", newline="") as lines:
-            self._first = lines.readline()
-            self._lines = lines
-            yield
+    def read(self, size: int, /) -> bytes:
+        """:returns: The next bytes of the stream, beginning with those that were looked at."""
+        block, self._head = self._head or sys.stdin.buffer.read(size), b""
+        self._taken += len(block)
+        return block
 
     def first_line(self) -> str:
         """:returns: The first line, without its end; empty if there is none."""
-        if self._lines is None:
-            with self.opener()() as lines:
-                return lines.readline().rstrip("\r\n")
-        return self._first.rstrip("\r\n")
+        line = b""
+        if self.is_stream:
+            line = self._head = self._head or sys.stdin.buffer.readline()
+        else:
+            for block in read_file(self.file):
+                line += block
+                if b"\n" in block:
+                    break
+        return line.partition(b"\n")[0].decode("utf-8-sig", errors="replace").rstrip("\r")
 
-    def _watch(self, raw: BinaryIO) -> None:
+    def watch(self, raw: BinaryIO) -> None:
+        """Remember the file, for `position`."""
         self._raw = raw
-
-    @contextmanager
-    def _stream(self) -> Generator[TextIO]:
-        # an iterator of lines is all that is asked of the stream
-        yield cast("TextIO", chain([self._first], self._lines or ()))
 
 
 def format_of(file: Path) -> str:
@@ -106,7 +108,7 @@ def format_of(file: Path) -> str:
     :returns: The format that the name of a file tells.
     :raises click.UsageError: if it tells none.
     """
-    name = file.name.removesuffix(PACKED_SUFFIX)
+    name = file.with_suffix("").name if file.suffix in PACKED_SUFFIXES else file.name
     found = _SUFFIXES.get(Path(name).suffix.lower())
     if found is None:
         raise click.UsageError(f"{file}: the name does not tell the format; use --format {'|'.join(FORMATS)}")
@@ -127,16 +129,19 @@ def open_source(given: Input, cls: type, table: Table, mode: LoadMode, columns: 
     match given.form:
         case "csv":
             return CsvSource(
-                given.opener(),
+                given.content(),
                 fields,
                 name=given.name,
-                converters=cell_converters(fields),
+                documents=True,
                 null=given.nulls,
                 delimiter=given.delimiter,
                 redact_values=given.redact_values,
+                watch=given.watch,
             )
         case "tsv":
-            return TsvSource(given.opener(), fields, name=given.name, redact_values=given.redact_values)
+            return TsvSource(
+                given.content(), fields, name=given.name, redact_values=given.redact_values, watch=given.watch
+            )
         case "jsonl":
             defaults = {
                 each.column_name: each.default
@@ -144,12 +149,13 @@ def open_source(given: Input, cls: type, table: Table, mode: LoadMode, columns: 
                 if each.default not in (None, dataclasses.MISSING)
             }
             return JsonLinesSource(
-                given.opener(),
+                given.content(),
                 fields,
                 name=given.name,
                 defaults=defaults,
                 ignore_unknown=given.ignore_unknown or mode is LoadMode.DELETE or columns is not None,
                 redact_values=given.redact_values,
+                watch=given.watch,
             )
         case _:
             return ParquetSource(given.file, fields, redact_values=given.redact_values)

@@ -2,47 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pysqlsync_engine.cli.connection import engine_of, load_rows, wait
+from pysqlsync_engine.cli.connection import engine_of, load_rows, wait, watched
 from pysqlsync_engine.cli.formats import FORMATS, Input, format_of, open_source
 from pysqlsync_engine.cli.modules import load_class
 from pysqlsync_engine.cli.options import class_options, database_options, read_classes, read_database
 from pysqlsync_engine.cli.terminal import STANDARD_STREAM, progress_bar
 from pysqlsync_engine.data.load_options import LoadMode
 from pysqlsync_engine.data.load_report import LoadReport
-from pysqlsync_engine.data.sources import Fields, RecordSource, Window
-from pysqlsync_engine.session import Batch
 
 _DONE = {LoadMode.INSERT: "inserted", LoadMode.UPSERT: "inserted or updated", LoadMode.DELETE: "deleted"}
-
-
-class WatchedSource:
-    """A source that tells how far it has been read."""
-
-    def __init__(self, source: RecordSource, given: Input, advance: Any) -> None:
-        self._source = source
-        self._given = given
-        self._advance = advance
-
-    @property
-    def fields(self) -> Fields:
-        """Those of the source."""
-        return self._source.fields
-
-    def batches(self, window: Window | None) -> Generator[Batch]:
-        """:returns: The batches of the source."""
-        rows = 0
-        batches: Any = self._source.batches(window)
-        for batch in batches:
-            rows += len(batch)
-            yield batch
-            self._advance(self._given.position(), rows)
 
 
 @click.command("load")
@@ -87,10 +60,10 @@ def load_command(
     )
     load_mode = LoadMode(mode)
     table = engine_of(target).get_table(cls, options)
-    with given.opened() if str(file) == STANDARD_STREAM else nullcontext():
-        source = open_source(given, cls, table, load_mode, arguments["columns"])
-        with progress_bar(file.name, given.size()) as advance:
-            report = wait(load_rows(target, options, cls, WatchedSource(source, given, advance), load_mode))
+    source = open_source(given, cls, table, load_mode, arguments["columns"])
+    with progress_bar(file.name, given.size()) as advance:
+        task = load_rows(target, options, cls, source, load_mode)
+        report = wait(watched(task, lambda: advance(given.position())))
     click.echo(_summary(report))
     return 0
 

@@ -43,28 +43,27 @@ def confirm(question: str) -> bool:
 
 
 @contextmanager
-def progress_bar(name: str, size: int | None) -> Generator[Callable[[int, int], None]]:
+def progress_bar(name: str, size: int | None) -> Generator[Callable[[int], None]]:
     """
     Show how far the reading of a file is, if the standard error stream is a terminal.
 
     :param size: Bytes of the file; `None` if it has no end that is known.
-    :returns: Function to be told the bytes and the rows that have been read so far.
+    :returns: Function to be told the bytes that have been read so far.
     """
     if not sys.stderr.isatty():
-        yield lambda _position, _rows: None
+        yield lambda _position: None
         return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
         DownloadColumn(),
-        TextColumn("{task.fields[rows]:,} rows"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(name, total=size, rows=0)
+        task = progress.add_task(name, total=size)
 
-        def advance(position: int, rows: int) -> None:
-            progress.update(task, completed=position, rows=rows)
+        def advance(position: int) -> None:
+            progress.update(task, completed=position)
 
         yield advance

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from contextlib import aclosing
 from dataclasses import dataclass
 from itertools import islice
 from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from pysqlsync_engine.data.sources import BadRecord, Batches, Fields, Window
 from pysqlsync_engine.session import Batch, Row
@@ -27,11 +36,15 @@ MAX_BATCH_ROWS = 32_768
 _CHUNK_ROWS = 256
 """Rows that are taken from a source at once, between two estimates of their size."""
 
-_SAMPLE_STEP = 16
-"""One in so many rows is measured."""
+_SAMPLE_ROWS = 16
+"""Most rows of a chunk that are measured."""
 
 _CELL_BYTES = 8
 """Estimate for a value other than a string."""
+
+_SIZED = frozenset({str, bytes})
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +57,11 @@ class BatchSource:
 
     fields: Fields
     given: Batches
+
+    @property
+    def is_one_time(self) -> bool:
+        """True if the rows are gone when they have been read."""
+        return isinstance(self.given, Iterator | AsyncIterator)
 
     def batches(self, window: Window | None) -> Batches:
         """
@@ -120,52 +138,54 @@ async def bounded(batches: Lenient) -> AsyncGenerator[Batch | BadRecord]:
     """
     pending: list[Row] = []
     size = 0
-    async with aclosing(_chunks(batches)) as chunks:
-        async for chunk in chunks:
-            is_bad = isinstance(chunk, BadRecord)
-            if not is_bad:
+    async with aclosing(as_async(batches)) as source:
+        async for batch in source:
+            if isinstance(batch, BadRecord):
+                if pending:
+                    yield pending
+                    pending, size = [], 0
+                yield batch
+                continue
+            for chunk in _fitting(batch):
                 pending += chunk
                 size += estimate_bytes(chunk)
-            if pending and (is_bad or size >= MAX_BATCH_BYTES or len(pending) >= MAX_BATCH_ROWS):
-                yield pending
-                pending, size = [], 0
-            if is_bad:
-                yield chunk
+                if size >= MAX_BATCH_BYTES or len(pending) >= MAX_BATCH_ROWS:
+                    yield pending
+                    pending, size = [], 0
     if pending:
         yield pending
 
 
-async def _chunks(batches: Lenient) -> AsyncGenerator[Batch | BadRecord]:
-    async with aclosing(_as_async(batches)) as source:
-        async for batch in source:
-            if isinstance(batch, BadRecord):
-                yield batch
-                continue
-            for start in range(0, len(batch), _CHUNK_ROWS):
-                yield batch[start : start + _CHUNK_ROWS]
+def _fitting(batch: Batch) -> Iterable[Batch]:
+    """:returns: The batch, in pieces that are small against the limits."""
+    row_bytes = estimate_bytes(batch) // max(1, len(batch))
+    step = max(1, min(MAX_BATCH_ROWS // 8, MAX_BATCH_BYTES // 8 // (row_bytes + 1)))
+    if len(batch) <= step:
+        return (batch,)
+    return (batch[start : start + step] for start in range(0, len(batch), step))
 
 
-async def _as_async(batches: Lenient) -> AsyncGenerator[Batch | BadRecord]:
-    """:returns: The batches, from a source that is closed as soon as no more are wanted."""
-    if isinstance(batches, AsyncIterable):
+async def as_async(items: Iterable[Item] | AsyncIterable[Item]) -> AsyncGenerator[Item]:
+    """:returns: The items, from a source that is closed as soon as no more are wanted."""
+    if isinstance(items, AsyncIterable):
         try:
-            async for batch in batches:
-                yield batch
+            async for item in items:
+                yield item
         finally:
-            if isinstance(batches, AsyncGenerator):
-                await batches.aclose()
+            if isinstance(items, AsyncGenerator):
+                await items.aclose()
     else:
         try:
-            for batch in batches:
-                yield batch
+            for item in items:
+                yield item
         finally:
-            if isinstance(batches, Generator):
-                batches.close()
+            if isinstance(items, Generator):
+                items.close()
 
 
 def estimate_bytes(rows: Batch) -> int:
     """:returns: About how many bytes the values take when sent, from a sample of the rows."""
-    sample = rows[::_SAMPLE_STEP]
+    sample = rows[:: len(rows) // _SAMPLE_ROWS + 1]
     if not sample:
         return 0
     total = sum(_row_bytes(row) for row in sample)
@@ -173,4 +193,4 @@ def estimate_bytes(rows: Batch) -> int:
 
 
 def _row_bytes(row: Row) -> int:
-    return sum(len(value) if isinstance(value, str | bytes) else _CELL_BYTES for value in row)
+    return sum([len(value) if value.__class__ in _SIZED else _CELL_BYTES for value in row])

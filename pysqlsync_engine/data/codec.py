@@ -71,12 +71,20 @@ def _compile(hooks: Sequence[Hook | None], *, numbered: bool) -> Any:
         ]
     else:
         lines = ["def encode(batch):", f"    return [({', '.join(cells)},) for {row} in batch]"]
-    source = "\n".join(lines) + "\n"
-    file_name = f"<encoder {zlib.crc32(source.encode()):08x}>"
+    return compile_text("\n".join(lines) + "\n", "encode", names)
+
+
+def compile_text(source: str, function: str, names: dict[str, Any]) -> Any:
+    """
+    :param source: Python that defines a function; made of expressions of our own only.
+    :param names: What the source refers to.
+    :returns: The function.
+    """
+    file_name = f"<{function} {zlib.crc32(source.encode()):08x}>"
     # so that a traceback shows the line; named after the text, so that a service does not gather them without limit
     linecache.cache[file_name] = (len(source), None, source.splitlines(keepends=True), file_name)
-    exec(compile(source, file_name, "exec"), names)  # noqa: S102 - the text is made of the expressions of our own hooks
-    return names["encode"]
+    exec(compile(source, file_name, "exec"), names)  # noqa: S102 - see above
+    return names[function]
 
 
 def _cell(position: int, hook: Hook | None, names: dict[str, Any]) -> str:

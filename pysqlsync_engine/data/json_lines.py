@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from os import PathLike
-from typing import Any
-from zlib import error as ZlibError  # noqa: N812 - it is a class
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
+from typing import Any, BinaryIO
 
+from pysqlsync_engine.data.batches import Lenient
+from pysqlsync_engine.data.cells import CellError
+from pysqlsync_engine.data.chunks import ChunkStage, transform
 from pysqlsync_engine.data.codec import shorten
-from pysqlsync_engine.data.csv import CellError
-from pysqlsync_engine.data.files import Opener, text_opener
-from pysqlsync_engine.data.sources import Fields, Window
-from pysqlsync_engine.data.windows import window_batches
+from pysqlsync_engine.data.files import File, is_one_time, name_of, read_blocks
+from pysqlsync_engine.data.record_text import LenientStage, RowStage, split_records
+from pysqlsync_engine.data.sources import Batches, Fields, Window
+from pysqlsync_engine.data.text import TSV as LINES
+from pysqlsync_engine.data.windows import Select, window_filter
 from pysqlsync_engine.errors import LoadError
 from pysqlsync_engine.model.json_values import ExactFloat, FromJson, from_json
 from pysqlsync_engine.session import Batch, Row
@@ -71,8 +73,8 @@ class ObjectReader:
             try:
                 row.append(convert(item))
             except (ValueError, ArithmeticError) as error:
-                shown = "" if self._redact_values else f": {shorten(item)}"
-                raise BadPropertyError(heading, f"{error}{shown}") from error
+                shown = None if self._redact_values else shorten(item)
+                raise BadPropertyError(heading, str(error), shown) from error
         return tuple(row)
 
 
@@ -81,12 +83,15 @@ class BadPropertyError(ValueError):
     An object does not hold what its fields should.
 
     :param name: Name of the property; `None` if the object as a whole is at fault.
+    :param value: The value, shortened; `None` if it is not to be shown.
     """
 
-    def __init__(self, name: str | None, reason: str) -> None:
-        super().__init__(reason if name is None else f"property {name!r}: {reason}")
+    def __init__(self, name: str | None, reason: str, value: str | None = None) -> None:
+        text = reason if value is None else f"{reason}: {value}"
+        super().__init__(text if name is None else f"property {name!r}: {text}")
         self.name = name
         self.reason = reason
+        self.value = value
 
 
 def object_records(objects: Iterable[Mapping[str, Any]], reader: ObjectReader) -> Iterator[Row]:
@@ -106,25 +111,27 @@ class JsonLinesSource:
     """
     The objects of a file, one on each line, as rows.
 
-    The file is read again by each call of `batches`, a batch at a time. Empty lines are skipped.
+    The file is read again by each call of `batches`, a part at a time. Empty lines are skipped.
     """
 
     def __init__(
         self,
-        file: str | PathLike[str] | Opener,
+        file: File,
         fields: Fields,
         *,
         name: str | None = None,
         properties: Mapping[str, str] | None = None,
         defaults: Mapping[str, Any] | None = None,
         ignore_unknown: bool = False,
-        select: Callable[[Row, Window], bool] | None = None,
+        select: Select | None = None,
         redact_values: bool = False,
+        watch: Callable[[BinaryIO], None] | None = None,
     ) -> None:
         """
         Describe a file; it is not opened yet.
 
-        :param file: Path, unpacked if it ends in `.gz`; or a function that opens the file.
+        :param file: Path, unpacked if it ends in `.gz` or `.zst`; or a function that opens the file; or an open file, or an async
+            stream of bytes, either of which can be read once only.
         :param fields: Columns to read.
         :param name: What messages call the file; `None` takes the path.
         :param properties: What a field is called in the file, where that is not its own name.
@@ -132,10 +139,11 @@ class JsonLinesSource:
         :param ignore_unknown: True to leave out properties that are no fields; else they are refused.
         :param select: Tells whether a row lies in a window; needed only if `batches` is called with one.
         :param redact_values: True if messages must not show values.
+        :param watch: Told of a file that is given by its path when it is opened: its `tell()` says how much has been read.
         :raises TypeError: if JSON has no values of the type of a field.
         """
-        self._open: Opener = file if callable(file) else text_opener(file)
-        self._name = name or ("file" if callable(file) else str(file))
+        self._file = file
+        self._name = name or name_of(file)
         self._fields = fields
         self._reader = ObjectReader(
             fields,
@@ -145,13 +153,20 @@ class JsonLinesSource:
             redact_values=redact_values,
         )
         self._select = select
+        self._watch = watch
+        self._decode = json.JSONDecoder(parse_float=ExactFloat, parse_constant=_refuse_constant).decode
 
     @property
     def fields(self) -> Fields:
         """What the values of a row are."""
         return self._fields
 
-    def batches(self, window: Window | None) -> Generator[Batch]:
+    @property
+    def is_one_time(self) -> bool:
+        """True if the rows are gone when they have been read."""
+        return is_one_time(self._file)
+
+    def batches(self, window: Window | None) -> Batches:
         """
         Read the file, lazily.
 
@@ -159,28 +174,34 @@ class JsonLinesSource:
         :raises CellError: if a line is no JSON object, or a value in it cannot be converted.
         :raises ValueError: if rows of a window are asked for without `select`.
         """
-        yield from window_batches(self._rows(), window, self._select, source=self, name=self._name)
+        return transform(self._chunks(), self._rows(window))
 
-    def _rows(self) -> Generator[Row]:
-        number = 0
-        try:
-            with self._open() as lines:
-                for number, line in enumerate(lines, start=1):
-                    if not line.isspace():
-                        yield self._row(line, number)
-        except (UnicodeDecodeError, EOFError, ZlibError) as error:
-            raise CellError(self._name, number + 1, None, f"cannot be read: {error}") from error
+    def lenient_batches(self, window: Window | None) -> Lenient:
+        """As `batches`, but a line that cannot be read is among the batches, in order."""
+        return transform(self._chunks(), LenientStage(self._rows(window), LINES))
 
-    def _row(self, line: str, number: int) -> Row:
+    def _chunks(self) -> Iterable[bytes] | AsyncIterable[bytes]:
+        return transform(read_blocks(self._file, watch=self._watch), ChunkStage(LINES, self._name))
+
+    def _rows(self, window: Window | None) -> RowStage:
+        return RowStage(self._parse, window_filter(window, self._select, source=self, name=self._name))
+
+    def _parse(self, records: bytes, line: int) -> Batch:
+        lines = enumerate(split_records(records, LINES), start=line)
+        return [self._row(record, number) for number, record in lines if not record.isspace()]
+
+    def _row(self, record: bytes, line: int) -> Row:
         try:
-            value = json.loads(line, parse_float=ExactFloat, parse_constant=_refuse_constant)
+            value = self._decode(record.decode())
+        except UnicodeDecodeError as error:
+            raise CellError(self._name, line, None, f"cannot be read: {error}") from error
         except ValueError as error:
             reason = getattr(error, "msg", None) or str(error)
-            raise CellError(self._name, number, None, f"not JSON: {reason}") from error
+            raise CellError(self._name, line, None, f"not JSON: {reason}") from error
         try:
             return self._reader.row(value)
         except BadPropertyError as error:
-            raise CellError(self._name, number, error.name, error.reason) from error
+            raise CellError(self._name, line, error.name, error.reason, error.value) from error
 
 
 def _refuse_constant(text: str) -> float:

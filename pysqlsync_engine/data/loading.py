@@ -17,7 +17,7 @@ from pysqlsync_engine.data.parts import EncodedBatch, Part, Rejects
 from pysqlsync_engine.data.sources import RecordSource, Window
 from pysqlsync_engine.data.target import LoadTarget, choose_target
 from pysqlsync_engine.data.text import TextRules
-from pysqlsync_engine.data.ways import TupleWay, Way
+from pysqlsync_engine.data.ways import Way, choose_way
 from pysqlsync_engine.errors import EngineError, LoadError, RowError, StatementError
 from pysqlsync_engine.model.object_types import Table
 from pysqlsync_engine.session import Session
@@ -122,7 +122,7 @@ class _Stream:
         self._target = target
         self._source = source
         self._store = loader.open(target)
-        self._way: Way = TupleWay(source, window, target, self._store.hooks, numbered=self._store.is_numbered)
+        self._way: Way = choose_way(source, window, target, self._store)
         self._counts = Counts()
         self._notes: tuple[str, ...] = ()
         self._watermark: str | None = None
@@ -171,7 +171,7 @@ class _Stream:
                     self._store = self._loader.open(self._target)
                     await self._store.prepare(self._session)
             if self._target.options.stream_name is not None:
-                async with self._committing():
+                async with self._committing(ends=True):
                     await self._record(ends=True)
         except EngineError as error:
             if stays is None:
@@ -181,7 +181,7 @@ class _Stream:
     async def _send(self, parts: AsyncGenerator[Part], *, ends: bool) -> None:
         """Store some parts in one transaction."""
         limited = self._limited(parts)
-        async with aclosing(parts), aclosing(limited), self._committing():
+        async with aclosing(parts), aclosing(limited), self._committing(ends=ends):
             try:
                 outcome = await self._store.store(self._session, limited)
             except StatementError as error:
@@ -206,8 +206,12 @@ class _Stream:
         self._watermark = self._watermark if mark is None else mark.text
 
     @asynccontextmanager
-    async def _committing(self) -> AsyncGenerator[None]:
-        """A transaction that tells whether it was lost before its end, or may be stored all the same."""
+    async def _committing(self, *, ends: bool) -> AsyncGenerator[None]:
+        """
+        A transaction that tells whether it was lost before its end, or may be stored all the same.
+
+        :param ends: True if it records the batch.
+        """
         is_complete = False
         try:
             async with self._session.transaction():
@@ -215,7 +219,8 @@ class _Stream:
                 is_complete = True
         except StatementError as error:
             if is_complete and (error.is_lost or error.sqlstate is None):
-                raise UncertainCommitError(error, self._report()) from error
+                is_recorded = ends and self._recorder is not None and self._recorder.has_batch
+                raise UncertainCommitError(error, self._report(), is_recorded=is_recorded) from error
             raise
 
     async def _limited(self, parts: AsyncIterator[Part]) -> AsyncGenerator[Part]:
@@ -239,6 +244,7 @@ class _Stream:
 
     def _report(self) -> LoadReport:
         way = self._way
+        recorded = () if self._recorder is None else self._recorder.notes
         return LoadReport(
             table=self._target.table.name.display,
             mode=self._target.mode,
@@ -248,7 +254,7 @@ class _Stream:
             counts=self._counts,
             sent_bytes=way.sent_bytes,
             speed=way.speed,
-            notes=tuple(dict.fromkeys((*way.notes, *self._notes))),
+            notes=tuple(dict.fromkeys((*way.notes, *self._notes, *recorded))),
             watermark=self._watermark,
         )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pysqlsync_engine.data.codec import shorten
 from pysqlsync_engine.data.sources import Fields, Window
-from pysqlsync_engine.data.windows import BATCH_ROWS, window_batches
+from pysqlsync_engine.data.windows import BATCH_ROWS, window_filter
 from pysqlsync_engine.errors import LoadError
 from pysqlsync_engine.model.annotations import unwrap
 from pysqlsync_engine.model.json_values import FromJson, from_json
@@ -62,9 +62,10 @@ class ParquetSource:
         :raises LoadError: if the file cannot be read, a column is missing, or a value cannot be converted.
         :raises ValueError: if rows of a window are asked for without `select`.
         """
-        yield from window_batches(self._rows(), window, self._select, source=self, name=str(self._file))
+        choose = window_filter(window, self._select, source=self, name=str(self._file))
+        return (rows for batch in self._batches() if (rows := choose(batch)))
 
-    def _rows(self) -> Generator[Row]:
+    def _batches(self) -> Generator[Batch]:
         arrow = load_library()
         try:
             with arrow.ParquetFile(self._file) as parquet:
@@ -72,8 +73,8 @@ class ParquetSource:
                 first = 1
                 for batch in parquet.iter_batches(batch_size=BATCH_ROWS, columns=self._headings):
                     columns = [batch.column(heading).to_pylist() for heading in self._headings]
-                    for number, record in enumerate(zip(*columns, strict=True), start=first):
-                        yield self._row(record, number)
+                    records = enumerate(zip(*columns, strict=True), start=first)
+                    yield [self._row(record, number) for number, record in records]
                     first += batch.num_rows
         except ValueError as error:
             # the library's own errors derive from it

@@ -79,7 +79,7 @@ class BadRecord:
 class LenientSource(RecordSource, Protocol):
     """A source that can go on after a record that it cannot read."""
 
-    def lenient_batches(self, window: Window | None) -> Iterable[Batch | BadRecord]:
+    def lenient_batches(self, window: Window | None) -> Iterable[Batch | BadRecord] | AsyncIterable[Batch | BadRecord]:
         """As `batches`, but what cannot be read is among the batches, in order, and is not raised."""
         ...
 
@@ -94,21 +94,26 @@ class TextSource(RecordSource, Protocol):
         ...
 
     def layout(self) -> tuple[str | None, ...]:
-        """:returns: For each cell of a record the name of its field; `None` for a cell that is no field."""
+        """
+        :returns: For each cell of a record the name of its field; `None` for a cell that is no field. Asked for when the first chunk
+            has been read.
+        """
         ...
 
     def chunks(self, window: Window | None) -> Iterable[bytes] | AsyncIterable[bytes] | None:
         """
-        Read text, lazily, without a header.
+        Read text in UTF-8, lazily, without a header.
 
-        :returns: Some whole records each, every one with its line feed; `None` if the rows of a window cannot be told by text.
+        :returns: Some whole records each, every one with its line feed; `None` if the text alone does not tell what is in the rows:
+            which of them are in a window, say.
         """
         ...
 
-    def parse(self, records: bytes, first: int) -> Batch:
+    def parse(self, records: bytes, line: int) -> Batch:
         """
-        :param records: Whole records.
-        :param first: Number of the first one, from 1, for messages.
+        :param records: Whole records of a chunk.
+        :param line: Number of the line on which they begin, from 1, for messages; a header does not count.
+        :returns: As many rows as there are records, or fewer if blank lines are none.
         :raises CellError: for the first one that cannot be read.
         """
         ...

@@ -51,6 +51,7 @@ class TextRules:
     :param escapes: Letters that mean the same to the server after a backslash as in a file (`t` for `\t`).
     :param skips: True if cells that belong to no column are left out by the server.
     :param quoted: True if the server reads cells in quotes (CSV).
+    :param decodes: True if the server refuses text that is not UTF-8; else it is looked for before.
     """
 
     columns: tuple[TextColumn | None, ...]
@@ -58,6 +59,7 @@ class TextRules:
     escapes: str = "bfnrtv\\"
     skips: bool = False
     quoted: bool = False
+    decodes: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,8 @@ class TextPart:
     """
     Records of a file that go to the server as they are.
 
-    :param records: Whole records, each with its line feed, in UTF-8; an empty cell between quotes means what `form` says of NULL.
+    :param records: Whole records, each with its line feed, in UTF-8. None has a cell in quotes that spells NULL, which would be none
+        to a server.
     :param rows: How many these are.
     :param first: Number of the first one in the stream, from 1.
     :param layout: For each cell of a record the position of its column in the stream; `None` for one that is left out.

@@ -2,45 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Protocol
 
 from pysqlsync_engine.data.batches import Lenient, bounded
-from pysqlsync_engine.data.codec import (
-    NumberedEncoder,
-    check_width,
-    compile_encoder,
-    compile_numbered_encoder,
-    find_bad_cell,
-    shorten,
-)
-from pysqlsync_engine.data.hooks import Detour, Hook
-from pysqlsync_engine.data.load_options import OnError
+from pysqlsync_engine.data.encoding import TupleEncoder, bad_record
+from pysqlsync_engine.data.guard import find_obstacle
+from pysqlsync_engine.data.hooks import Hook
 from pysqlsync_engine.data.load_report import Speed
-from pysqlsync_engine.data.parts import ENCODED_ROWS, EncodedBatch, Part, Reject, Rejects, Run
-from pysqlsync_engine.data.records import describe_row
-from pysqlsync_engine.data.sources import BadRecord, LenientSource, RecordSource, Window
+from pysqlsync_engine.data.parts import Part, Rejects
+from pysqlsync_engine.data.sources import BadRecord, LenientSource, RecordSource, TextSource, Window
 from pysqlsync_engine.data.target import LoadTarget
-from pysqlsync_engine.errors import EngineError, RowError, StatementError
-from pysqlsync_engine.session import Batch
+from pysqlsync_engine.data.text import TextRules
+from pysqlsync_engine.data.text_way import TextWay
+from pysqlsync_engine.errors import EngineError, LoadError, RowError, StatementError
 
 
 class Way(Protocol):
-    """
-    The rows of a source on their way to a store.
+    """The rows of a source on their way to a store."""
 
-    :param rows: How many have come by, those that were rejected among them.
-    :param batches: Parts in which they were sent.
-    :param sent_bytes: Bytes of text that went through as they are.
-    :param notes: Why a faster way is not open.
-    """
+    @property
+    def rows(self) -> int:
+        """How many have come by, those that were rejected among them."""
+        ...
 
-    rows: int
-    batches: int
-    sent_bytes: int
-    speed: Speed
-    notes: tuple[str, ...]
+    @property
+    def batches(self) -> int:
+        """Parts in which they were sent."""
+        ...
+
+    @property
+    def sent_bytes(self) -> int:
+        """Bytes of text that went through as they are."""
+        ...
+
+    @property
+    def speed(self) -> Speed:
+        """The way that most rows took."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Why a faster way is not open, or was left."""
+        ...
 
     def parts(self) -> AsyncGenerator[Part]:
         """:returns: The rows, lazily and once; the source is closed as soon as no more are wanted."""
@@ -50,139 +55,82 @@ class Way(Protocol):
         """:returns: What is wrong with the part that is being sent; the same error if its values are fine."""
         ...
 
-    def with_value(self, error: RowError) -> RowError:
-        """:returns: The error, with the value at fault if the server did not show it and the row is still at hand."""
+    def with_value(self, error: RowError) -> LoadError:
+        """
+        :returns: The error, with the value at fault if the server did not show it and the row is still at hand; or what the source
+            says of the record.
+        """
         ...
+
+
+class Wants(Protocol):
+    """What a store says of the rows that it takes; see `RowStore`."""
+
+    @property
+    def hooks(self) -> Sequence[Hook | None]:
+        """What makes values fit for the driver."""
+        ...
+
+    @property
+    def is_numbered(self) -> bool:
+        """True for rows that start with their number."""
+        ...
+
+    @property
+    def text(self) -> TextRules:
+        """Which text it takes as it is."""
+        ...
+
+
+def choose_way(source: RecordSource, window: Window | None, target: LoadTarget, store: Wants) -> Way:
+    """:returns: The fastest way that source and store have in common; its notes say why there is no faster one."""
+    encoder = TupleEncoder(target, store.hooks, numbered=store.is_numbered)
+    if not isinstance(source, TextSource):
+        return TupleWay(source, window, encoder)
+    obstacle = find_obstacle(source.form, source.fields, target, store.text)
+    chunks = source.chunks(window) if obstacle is None else None
+    if chunks is not None:
+        return TextWay(source, chunks, target, store.text, encoder)
+    reason = obstacle or "the source cannot tell rows apart by their text"
+    return TupleWay(source, window, encoder, notes=(f"text is parsed: {reason}",))
 
 
 class TupleWay:
     """Encodes tuples by code that is compiled for their fields."""
 
     speed = Speed.TUPLES
+    sent_bytes = 0
 
     def __init__(
-        self,
-        source: RecordSource,
-        window: Window | None,
-        target: LoadTarget,
-        hooks: Sequence[Hook | None],
-        *,
-        numbered: bool,
-        notes: Sequence[str] = (),
+        self, source: RecordSource, window: Window | None, encoder: TupleEncoder, *, notes: Sequence[str] = ()
     ) -> None:
-        """
-        Prepare an encoder.
-
-        :param hooks: For each column what makes its values fit for the driver.
-        :param numbered: True to put the number of each row in front.
-        """
         self.rows = 0
         self.batches = 0
-        self.sent_bytes = 0
         self.notes = tuple(notes)
         self._source = source
         self._window = window
-        self._target = target
-        self._hooks = hooks
-        self._run = Run((), 1)
-        self._encode = compile_numbered_encoder(hooks) if numbered else plain_encoder(hooks)
+        self._encoder = encoder
 
     async def parts(self) -> AsyncGenerator[Part]:
-        is_lenient = self._target.options.on_error is OnError.QUARANTINE
         batches: Lenient = (
             self._source.lenient_batches(self._window)
-            if is_lenient and isinstance(self._source, LenientSource)
+            if self._encoder.is_lenient and isinstance(self._source, LenientSource)
             else self._source.batches(self._window)
         )
         async with aclosing(bounded(batches)) as source:
             async for batch in source:
-                self._run = Run((), self.rows + 1)
                 if isinstance(batch, BadRecord):
                     self.rows += 1
                     yield Rejects((bad_record(self.rows, batch),))
                     continue
-                self._run = Run(batch, self.rows + 1)
+                first = self.rows + 1
                 self.rows += len(batch)
                 self.batches += 1
-                if is_lenient:
-                    for part in checked_parts(self._run, self._hooks, self._encode, self._target):
-                        yield part
-                else:
-                    yield EncodedBatch((self._run,), self._encode)
+                for part in self._encoder.parts(batch, first):
+                    yield part
 
     def explain(self, error: StatementError) -> EngineError:
-        cell = find_bad_cell(self._run.rows, self._hooks)
-        if cell is None:
-            return error
-        column = None if cell.field is None else self._target.columns[cell.field].name.name
-        return self._target.row_error(column, self._run.first + cell.index, cell.reason, shorten(cell.value))
+        return self._encoder.explain(error)
 
-    def with_value(self, error: RowError) -> RowError:
-        names = [column.name.name for column in self._target.columns]
-        run = self._run
-        if error.value is not None or error.row is None or error.row < run.first or error.column not in names:
-            return error
-        value = run.rows[error.row - run.first][names.index(error.column)]
-        if value is None or str(value) in error.reason:
-            return error
-        return self._target.row_error(error.column, error.row, error.reason, shorten(value))
-
-
-def bad_record(row: int, record: BadRecord) -> Reject:
-    """:returns: The record as a row that is set aside."""
-    return Reject(row, record.reason, record.column, record.record, record.place)
-
-
-def checked_parts(
-    run: Run, hooks: Sequence[Hook | None], encode: NumberedEncoder, target: LoadTarget
-) -> Iterable[EncodedBatch | Rejects]:
-    """:returns: The rows that can be encoded, and apart from them those that cannot."""
-    good: list[Run] = []
-    rejects: list[Reject] = []
-    for start in range(0, len(run.rows), ENCODED_ROWS):
-        block = Run(run.rows[start : start + ENCODED_ROWS], run.first + start)
-        try:
-            encode(block.rows, block.first)
-        except Detour:
-            good.append(block)
-        except Exception:  # noqa: BLE001 - a value may be of any class, which may raise anything
-            found = _separate(block, hooks, target)
-            good += found[0]
-            rejects += found[1]
-        else:
-            good.append(block)
-    if rejects:
-        yield Rejects(tuple(rejects))
-    if good:
-        yield EncodedBatch(good, encode)
-
-
-def _separate(run: Run, hooks: Sequence[Hook | None], target: LoadTarget) -> tuple[list[Run], list[Reject]]:
-    good: list[Run] = []
-    rejects: list[Reject] = []
-    start = 0
-    while (cell := find_bad_cell(run.rows[start:], hooks)) is not None:
-        bad = start + cell.index
-        if bad > start:
-            good.append(Run(run.rows[start:bad], run.first + start))
-        column = None if cell.field is None else target.columns[cell.field].name.name
-        names = [item.name.name for item in target.columns]
-        rejects.append(Reject(run.first + bad, cell.reason, column, describe_row(names, run.rows[bad])))
-        start = bad + 1
-    if start < len(run.rows):
-        good.append(Run(run.rows[start:], run.first + start))
-    return good, rejects
-
-
-def plain_encoder(hooks: Sequence[Hook | None]) -> NumberedEncoder:
-    """:returns: Encoder that leaves the numbers of rows out."""
-    encode = compile_encoder(hooks)
-    width = len(hooks)
-
-    def encode_batch(batch: Batch, _first: int) -> Batch:
-        if encode is not None:
-            return encode(batch)
-        check_width(batch, width)
-        return batch
-
-    return encode_batch
+    def with_value(self, error: RowError) -> LoadError:
+        return self._encoder.with_value(error)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from itertools import islice
+from collections.abc import Callable, Iterator
 
 from pysqlsync_engine.data.sources import Window
 from pysqlsync_engine.session import Batch, Row
@@ -11,30 +10,28 @@ from pysqlsync_engine.session import Batch, Row
 BATCH_ROWS = 4096
 """Rows of a batch; the loader bounds batches by bytes."""
 
+Select = Callable[[Row, Window], bool]
+"""Tells whether a row lies in a window."""
 
-def window_batches(
-    rows: Generator[Row],
-    window: Window | None,
-    select: Callable[[Row, Window], bool] | None,
-    *,
-    source: object,
-    name: str,
-) -> Generator[Batch]:
+
+def window_filter(
+    window: Window | None, select: Select | None, *, source: object, name: str
+) -> Callable[[Batch], Batch]:
     """
-    Take rows in batches, lazily.
-
-    :param rows: Closed at the end, and when the caller takes no more.
     :param window: Which rows; `None` for all.
-    :param select: Tells whether a row lies in a window.
     :param source: Of the rows; its class is named in messages.
     :param name: What messages call the file.
+    :returns: Function that returns those of some rows that lie in the window.
     :raises ValueError: if rows of a window are asked for without `select`.
     """
-    if window is not None and select is None:
+    if window is None:
+        return lambda rows: rows
+    if select is None:
         raise ValueError(f"{name}: cannot tell which rows are in {window.key}; give {type(source).__name__} a `select`")
-    try:
-        chosen = rows if window is None or select is None else (row for row in rows if select(row, window))
-        while batch := list(islice(chosen, BATCH_ROWS)):
-            yield batch
-    finally:
-        rows.close()
+    return lambda rows: [row for row in rows if select(row, window)]
+
+
+def sliced(rows: Batch) -> Iterator[Batch]:
+    """:returns: The rows as batches of the usual size."""
+    for start in range(0, len(rows), BATCH_ROWS):
+        yield rows if len(rows) <= BATCH_ROWS else rows[start : start + BATCH_ROWS]

@@ -1,0 +1,178 @@
+"""Cuts the bytes of a file into chunks of whole records."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Iterator
+from contextlib import aclosing
+from typing import Protocol, TypeVar
+
+from pysqlsync_engine.data.batches import as_async
+from pysqlsync_engine.data.cells import CellError
+from pysqlsync_engine.data.guard import record_pattern
+from pysqlsync_engine.data.text import TextFormat
+from pysqlsync_engine.errors import LoadError
+
+BLOCK_BYTES = 256 * 1024
+"""Bytes that are read at once: few enough that the server still has some to do while the next ones are looked at."""
+
+MAX_RECORD_BYTES = 64 * 1024 * 1024
+"""Longest record; a longer one is more likely a quote that is never closed."""
+
+READ_ERRORS = (UnicodeDecodeError, EOFError, zlib.error, gzip.BadGzipFile)
+"""What goes wrong while a file is read that is damaged, or not what its name says."""
+
+Taken = TypeVar("Taken", contravariant=True)
+Given = TypeVar("Given", covariant=True)
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class Cutter:
+    """Keeps what is left of a record until its end has been read. One for each reading of a file."""
+
+    def __init__(self, form: TextFormat, name: str) -> None:
+        self._name = name
+        self._quote = None if form.quote is None else form.quote.encode()
+        self._record = record_pattern(form)
+        self._records = re.compile(b"(?:" + self._record.pattern + b")*+")
+        self._rest = bytearray()
+        self._is_first = True
+
+    def feed(self, block: bytes) -> bytes:
+        """
+        :returns: The records that are whole now, without carriage returns at their ends.
+        :raises LoadError: if there is no end to a record.
+        """
+        if self._is_first and len(self._rest) + len(block) >= len(BYTE_ORDER_MARK):
+            block = (bytes(self._rest) + block).removeprefix(BYTE_ORDER_MARK)
+            self._rest.clear()
+            self._is_first = False
+        self._rest += block
+        end = self._end(block)
+        if end == 0:
+            if len(self._rest) > MAX_RECORD_BYTES:
+                raise LoadError(
+                    f"{self._name}: a record is longer than {MAX_RECORD_BYTES} bytes; close its quotes, if it has any"
+                )
+            return b""
+        records = bytes(memoryview(self._rest)[:end])
+        del self._rest[:end]
+        return self._plain(records)
+
+    def finish(self) -> bytes:
+        """:returns: The last record, if it had no line feed."""
+        rest = bytes(self._rest).removeprefix(BYTE_ORDER_MARK if self._is_first else b"")
+        self._rest.clear()
+        return self._plain(rest + b"\n") if rest else b""
+
+    def _end(self, block: bytes) -> int:
+        """:returns: Where the last whole record ends; 0 if there is none."""
+        line_feed = block.rfind(b"\n")
+        if line_feed < 0:
+            return 0
+        if self._quote is None or self._quote not in self._rest:
+            return len(self._rest) - len(block) + line_feed + 1
+        match = self._records.match(self._rest)
+        return 0 if match is None else match.end()
+
+    def _plain(self, records: bytes) -> bytes:
+        if b"\r\n" not in records:
+            return records
+        if self._quote is None or self._quote not in records:
+            return records.replace(b"\r\n", b"\n")
+        return self._record.sub(_without_return, records)
+
+
+def _without_return(record: re.Match[bytes]) -> bytes:
+    text = record[0]
+    return text[:-2] + b"\n" if text.endswith(b"\r\n") else text
+
+
+class Stage(Protocol[Taken, Given]):
+    """Makes something of the items of a stream; one for each reading."""
+
+    def feed(self, item: Taken, /) -> Iterable[Given]:
+        """:returns: What can be had of the items so far."""
+        ...
+
+    def finish(self) -> Iterable[Given]:
+        """:returns: What is left after the last one."""
+        ...
+
+    def explain(self, error: Exception) -> Exception:
+        """:returns: The error to raise in place of one that the items, or the stage, have raised."""
+        ...
+
+
+def transform(
+    items: Iterable[Taken] | AsyncIterable[Taken], stage: Stage[Taken, Given]
+) -> Generator[Given] | AsyncGenerator[Given]:
+    """:returns: All that a stage makes of the items, lazily; sync or async as these are, which are closed at the end."""
+    if isinstance(items, AsyncIterable):
+        return _transform_async(items, stage)
+    return _transform(items, stage)
+
+
+def _transform(items: Iterable[Taken], stage: Stage[Taken, Given]) -> Generator[Given]:
+    try:
+        for item in items:
+            yield from stage.feed(item)
+        yield from stage.finish()
+    except READ_ERRORS as error:
+        raise stage.explain(error) from error
+    finally:
+        if isinstance(items, Generator):
+            items.close()
+
+
+async def _transform_async(items: AsyncIterable[Taken], stage: Stage[Taken, Given]) -> AsyncGenerator[Given]:
+    try:
+        async with aclosing(as_async(items)) as source:
+            async for item in source:
+                for result in stage.feed(item):
+                    yield result
+        for result in stage.finish():
+            yield result
+    except READ_ERRORS as error:
+        raise stage.explain(error) from error
+
+
+class ChunkStage:
+    """Cuts blocks into chunks, and takes the header off."""
+
+    def __init__(self, form: TextFormat, name: str, take_header: Callable[[bytes], bytes] | None = None) -> None:
+        """
+        Start at the beginning of a file.
+
+        :param take_header: Given the first records, returns those after the header.
+        """
+        self._cutter = Cutter(form, name)
+        self._name = name
+        self._take_header = take_header
+        self._lines = 0
+
+    def feed(self, block: bytes, /) -> Iterator[bytes]:
+        """:returns: The records that are whole now."""
+        if records := self._cutter.feed(block):
+            yield from self._without_header(records)
+
+    def finish(self) -> Iterator[bytes]:
+        """:returns: The last record, if it had no line feed."""
+        records = self._cutter.finish()
+        if records or self._take_header is not None:
+            yield from self._without_header(records)
+
+    def explain(self, error: Exception) -> Exception:
+        """:returns: Error that tells about where the file is damaged."""
+        return CellError(self._name, self._lines + 1, None, f"cannot be read: {error}")
+
+    def _without_header(self, records: bytes) -> Iterator[bytes]:
+        self._lines += records.count(b"\n")
+        if self._take_header is not None:
+            records = self._take_header(records)
+            self._take_header = None
+        if records:
+            yield records

@@ -1,0 +1,71 @@
+"""The way of text: what the guard lets through is what the parser would have read, and all else is parsed."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pysqlsync_engine.data.csv import CellError, CsvSource
+from pysqlsync_engine.data.load_options import OnError
+from pysqlsync_engine.data.sources import BadRecord, Fields
+from pysqlsync_engine.data.text import TextColumn
+from pysqlsync_engine.data.tsv import TsvSource
+from tests.source_samples import ANY_TEXT, INTEGER, all_rows, open_way, send
+
+FIELDS = Fields(("a", "b", "c"), (int, str, str))
+COLUMNS = (INTEGER, TextColumn(max_bytes=4), ANY_TEXT)
+
+NUMBER = st.sampled_from([b"1", b"-22", b"007", b"x", b"1_0", b" 3", b"", b"99999999999"])
+PIECE = st.sampled_from([b"a", b"xyz", b" ", b'"', b'""', b",", b"\t", b"\n", b"\r", b"\r\n", b"\0", b"\\"]) | st.sampled_from(
+    [b"\\N", b"\\.", b"\\t", b"\\n", b"\\\\", b"\\0", b"\\q", b"\xff", "é€".encode(), "\ud800".encode(errors="surrogatepass"), b"NA"]
+)  # fmt: skip
+CELL = st.lists(PIECE, max_size=4).map(b"".join)
+
+
+def joined(delimiter: bytes) -> st.SearchStrategy[bytes]:
+    tidy = st.sampled_from([b"a", b"bc", b"", b"\\N", b"NA", '"é"'.encode(), b'"a""b"', b'"a\nb"', b"\\n", b"\\\\N"])
+    record = st.tuples(NUMBER | st.just(b"5"), tidy | CELL, tidy | CELL).map(delimiter.join)
+    return st.lists(record | CELL, max_size=8).map(b"\n".join) | st.lists(record, max_size=8).map(b"\r\n".join)
+
+
+async def rows_or_error(items: Any) -> Any:
+    try:
+        return await all_rows(items)
+    except CellError as error:
+        return str(error)
+
+
+async def check(make: Any) -> None:
+    """What comes out of both ways is the same, strictly and leniently."""
+    expected = await rows_or_error(make().batches(None))
+    source = make()
+    way = open_way(source, COLUMNS)
+    try:
+        sent = await send(way, source)
+    except CellError:
+        # either found on the way, or left for the server to refuse
+        assert isinstance(expected, str)
+    else:
+        assert sent.rows == expected
+    found = await all_rows(make().lenient_batches(None))
+    source = make()
+    sent = await send(open_way(source, COLUMNS, on_error=OnError.QUARANTINE), source)
+    assert sent.rows == [row for row in found if not isinstance(row, BadRecord)]
+    assert sent.rejects == [number for number, row in enumerate(found, start=1) if isinstance(row, BadRecord)]
+    if not isinstance(expected, str):
+        assert found == expected
+
+
+@settings(max_examples=500, deadline=None)
+@given(joined(b"\t"))
+async def test_tab_separated_text_is_sent_as_the_parser_reads_it(text: bytes) -> None:
+    await check(lambda: TsvSource(io.BytesIO(text), FIELDS, header=False))
+
+
+@settings(max_examples=500, deadline=None)
+@given(joined(b","), st.sampled_from(["", "NA", "\\N"]))
+async def test_comma_separated_text_is_sent_as_the_parser_reads_it(text: bytes, null: str) -> None:
+    await check(lambda: CsvSource(io.BytesIO(text), FIELDS, header=False, null=[null]))
