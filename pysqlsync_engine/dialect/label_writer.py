@@ -14,7 +14,7 @@ LOOKUP_KEY = "id"
 LOOKUP_VALUE = "value"
 """Column of a lookup table that holds the labels."""
 
-_KEY_MARK = "  "
+KEY_MARK = "  "
 """Before a printed key, while a column holds keys for labels: casts skip it, and a second run can tell it from a label."""
 
 _NO_LABEL = "no label of the enumeration: "
@@ -34,19 +34,28 @@ class AnsiLabelWriter(AnsiTypeWriter):
             former = ", ".join(self.literal(label) for label, _ in labels)
             name = self.quote(operation.column.name)
             replacement = [self._update(table, operation.column, f"CASE {name} {choices} END", f"IN ({former})")]
-        if operation.lookup is None:
+        if operation.kind is Relabelling.SETS:
+            yield from self._relabel_sets(operation, own)
+        elif operation.lookup is None:
             yield from replacement
         elif operation.kind is Relabelling.TO_LABELS:
             key = f"{self.quote(LOOKUP_KEY)} = {self.cast_key(own)}"
             label = f"(SELECT {self.quote(LOOKUP_VALUE)} FROM {self.qualified(operation.lookup)} WHERE {key})"
-            yield self._update(table, operation.column, label, "IS NOT NULL")
+            yield self._update(table, operation.column, f"COALESCE({label}, {own})", self.is_marked_key())
             yield from replacement
         else:
             yield from replacement
             yield from self._to_keys(operation, self.qualified(operation.lookup), own)
 
+    def _relabel_sets(self, operation: RelabelColumn, own: str) -> Iterator[str]:
+        comma = self.literal(",")
+        labels = f"CONCAT({comma}, {own}, {comma})"
+        for former, label in operation.labels:
+            labels = f"REPLACE({labels}, {self.literal(f',{former},')}, {self.literal(f',{label},')})"
+        yield self._update(operation.table, operation.column, f"TRIM(BOTH {comma} FROM {labels})", "IS NOT NULL")
+
     def _to_keys(self, operation: RelabelColumn, lookup: str, own: str) -> Iterator[str]:
-        value, printed = self.quote(LOOKUP_VALUE), f"CONCAT({self.literal(_KEY_MARK)}, {self.quote(LOOKUP_KEY)})"
+        value, printed = self.quote(LOOKUP_VALUE), self.mark_key(self.quote(LOOKUP_KEY))
         if operation.extensible:
             missing = f"NOT EXISTS (SELECT 1 FROM {lookup} WHERE {value} = {own} OR {printed} = {own})"
             rows = f"FROM {self.qualified(operation.table.name)} WHERE {own} IS NOT NULL AND {missing}"
@@ -58,6 +67,14 @@ class AnsiLabelWriter(AnsiTypeWriter):
     def _update(self, table: Table, column: Column, value: str, condition: str) -> str:
         name = self.quote(column.name)
         return f"UPDATE {self.qualified(table.name)} SET {name} = {value}{self.kept_values(table)} WHERE {name} {condition}"
+
+    def mark_key(self, key: str) -> str:
+        """:returns: An expression for a key, printed with a mark that no label has."""
+        return f"CONCAT({self.literal(KEY_MARK)}, {key})"
+
+    def is_marked_key(self) -> str:
+        """:returns: What follows the name of a column of text in the condition that it holds a key, printed with a mark."""
+        return f"LIKE {self.literal(f'{KEY_MARK}%')}"
 
     def cast_key(self, expression: str) -> str:
         """:returns: An expression for the key that a text is."""

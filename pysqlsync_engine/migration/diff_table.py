@@ -216,7 +216,7 @@ def _early_changes(pair: TablePair, unsettled: Unsettled, capabilities: Capabili
             if domain is not None:
                 yield AlterColumn(column, replace(column, data_type=domain.data_type))
             elif column.name in relabelled and relabelled[column.name].text != column:
-                yield AlterColumn(column, relabelled[column.name].text)
+                yield relabelled[column.name].alteration()
 
 
 def _pinned(pair: TablePair, capabilities: Capabilities | None) -> frozenset[LocalId]:
@@ -374,9 +374,10 @@ def _translated(
             return DropColumn(columns[column.name])
         case AlterColumn(source=before, target=after):
             former = columns[before.name]
-            return AlterColumn(
-                former,
-                replace(
+            return replace(
+                change,
+                source=former,
+                target=replace(
                     after,
                     name=former.name,
                     default=former.default if before.default == after.default else after.default,

@@ -15,8 +15,11 @@ class Relabelling(enum.Enum):
     LABELS = "labels"
     """A label becomes another one."""
 
+    SETS = "sets"
+    """A label becomes another one, in a list of labels with commas between."""
+
     TO_LABELS = "to labels"
-    """A key of a lookup table, printed, becomes the label of that key, and that maybe another one."""
+    """A key of a lookup table, printed with a mark, becomes the label of that key, and any label maybe another one."""
 
     TO_KEYS = "to keys"
     """A label becomes maybe another one, and that the printed key that it has in a lookup table; any other value stops it."""
@@ -30,7 +33,7 @@ class RelabelColumn:
     :param table: As it is by then.
     :param kind: What becomes of the values.
     :param labels: Labels that are gone, and those that take their place.
-    :param lookup: Lookup table with the keys of the labels; `None` for `Relabelling.LABELS`.
+    :param lookup: Lookup table with the keys of the labels; `None` where labels become labels.
     :param extensible: True if the lookup table gets labels that rows have and it has not.
     :param detaching: True if it comes before all that is made or altered.
     """

@@ -7,14 +7,26 @@ from dataclasses import dataclass, field, replace
 
 from pysqlsync_engine.migration.catalogs import enums_of, tables_of
 from pysqlsync_engine.migration.mentions import constraint_expressions, names_in
-from pysqlsync_engine.migration.operations import MergeLabels, RelabelColumn, Relabelling
-from pysqlsync_engine.model.data_types import SqlCharacter, SqlInteger, SqlLabel, SqlNamed, SqlType
+from pysqlsync_engine.migration.operations import AlterColumn, MergeLabels, RelabelColumn, Relabelling
+from pysqlsync_engine.model.data_types import (
+    SqlCharacter,
+    SqlDecimal,
+    SqlInteger,
+    SqlLabel,
+    SqlLabelSet,
+    SqlNamed,
+    SqlType,
+)
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 from pysqlsync_engine.model.literals import quote_literal
 from pysqlsync_engine.model.object_types import Catalog, Column, Table, UniqueConstraint
 
 _KEY = LocalId("id")
 _VALUE = LocalId("value")
+KEY_DECIMALS = 10
+KEY_ON_ITS_WAY = SqlDecimal(20, KEY_DECIMALS)
+"""Type of a column of keys that is to become text, where the type must make the mark; no label ends like such a number."""
+
 _MAX_LABEL_CHARACTERS = 255
 """In the type of a column, see https://dev.mysql.com/doc/refman/8.4/en/enum.html."""
 
@@ -26,18 +38,25 @@ class EarlyRelabelling:
 
     :param source: The column as it is.
     :param text: The column by then; equal to `source` if it holds text already.
-    :param lookup: Lookup table with the labels of the keys that are in the column; `None` if it holds labels.
+    :param lookup: Lookup table with the labels of the keys that are, or may still be, in the column; `None` if it holds labels.
     """
 
     source: Column
     text: Column
     labels: tuple[tuple[str, str], ...] = ()
     lookup: QualifiedId | None = None
+    is_set: bool = False
 
     def operation(self, table: Table, column: Column) -> RelabelColumn:
         """:returns: The operation that changes the rows, for the table as it is by then."""
         kind = Relabelling.LABELS if self.lookup is None else Relabelling.TO_LABELS
+        if self.is_set:
+            kind = Relabelling.SETS
         return RelabelColumn(table, column, kind, self.labels, self.lookup, detaching=True)
+
+    def alteration(self) -> AlterColumn:
+        """:returns: What makes text of the column."""
+        return AlterColumn(self.source, self.text, marks_keys=_is_key(self.source.data_type))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +134,14 @@ def find_relabelling(source: Table, target: Table, sources: LabelSources) -> Tab
     extensible = {lookup.column for lookup in target.lookups if lookup.extensible}
     for column in target.columns:
         former = before.get(column.name)
-        if former is None or column.enumeration is None or former.generated is not None:
+        if former is None or former.generated is not None:
             continue
-        labels = _replaced(former, column, source, sources)
-        first = _early(former, column, labels, sources)
+        use = _Use(source, former, target, column, column.name in extensible)
+        labels = _replaced(use, sources)
+        first = _early(use, labels, sources)
         if first is not None:
             early[column.name] = first
-        lookup = sources.after.get(column.enumeration)
+        lookup = None if column.enumeration is None else sources.after.get(column.enumeration)
         if lookup is not None and not _is_key(former.data_type) and _is_key(column.data_type):
             text = _as_text(column, lookup, nullable=former.nullable)
             pairs = () if first is not None else labels
@@ -129,25 +149,80 @@ def find_relabelling(source: Table, target: Table, sources: LabelSources) -> Tab
     return TableRelabelling(early, late)
 
 
-def _early(
-    source: Column, target: Column, labels: tuple[tuple[str, str], ...], sources: LabelSources
-) -> EarlyRelabelling | None:
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """
+    A column that is to hold labels, or keys of them.
+
+    :param source: The column as it is.
+    :param target: The column as it is to be.
+    :param extensible: True if it may get labels that the enumeration does not have.
+    """
+
+    before: Table
+    source: Column
+    after: Table
+    target: Column
+    extensible: bool
+
+    def is_settled(self) -> bool:
+        """:returns: True for text that is as it is to be, so whatever was to be done with it has been done."""
+        present = set(_expressions(self.before, self.source))
+        return (self.source.data_type, self.source.collation) == (self.target.data_type, self.target.collation) and all(
+            expression in present for expression in _expressions(self.after, self.target)
+        )
+
+    def is_unchecked(self) -> bool:
+        """:returns: True for text of any kind that is to be held to labels from now on."""
+        labels = {quote_literal(label) for pair in self.target.label_map for label in pair}
+        if any(label in text for text in _expressions(self.before, self.source) for label in labels):
+            return False
+        if isinstance(self.target.data_type, SqlCharacter):
+            return any(label in text for text in _expressions(self.after, self.target) for label in labels)
+        return not (_is_key(self.target.data_type) and self.extensible)
+
+
+def _expressions(table: Table, column: Column) -> Iterator[str]:
+    """Conditions that mention a column."""
+    for constraint in table.constraints:
+        yield from (text for text in constraint_expressions(constraint) if column.name in names_in(text))
+
+
+def _early(use: _Use, labels: tuple[tuple[str, str], ...], sources: LabelSources) -> EarlyRelabelling | None:
+    source, target = use.source, use.target
+    if isinstance(target.data_type, SqlLabelSet):
+        return EarlyRelabelling(source, _holding_set(source, target), labels, is_set=True) if labels else None
     lookup = sources.before.get(target.enumeration) if target.enumeration is not None else None
+    if _is_key(target.data_type):
+        return None
     if _is_key(source.data_type):
-        if lookup is None or _is_key(target.data_type):
-            return None
-        return EarlyRelabelling(source, _as_text(source, lookup), target.label_map, lookup.name)
-    if not labels or _is_key(target.data_type) or (source.data_type == target.data_type and not _is_text(source)):
+        text = None if lookup is None else _as_text(source, lookup)
+        return None if lookup is None or text is None else EarlyRelabelling(source, text, target.label_map, lookup.name)
+    if lookup is not None and _is_text(source) and not use.is_settled():
+        # keys may be left, if an earlier move was not finished
+        return EarlyRelabelling(source, source, labels, lookup.name)
+    if not labels or (source.data_type == target.data_type and not _is_text(source)):
         return None
     return EarlyRelabelling(source, _holding(source, target), labels)
 
 
 def _is_key(data_type: SqlType) -> bool:
-    return isinstance(data_type, SqlInteger)
+    return isinstance(data_type, SqlInteger) or data_type == KEY_ON_ITS_WAY
 
 
 def _is_text(column: Column) -> bool:
     return isinstance(column.data_type, SqlCharacter)
+
+
+def _holding_set(source: Column, target: Column) -> Column:
+    """:returns: The column, as text that can hold former and new labels of a set, with commas between."""
+    if _is_text(source):
+        return source
+    labels = {
+        label for kind in (source.data_type, target.data_type) if isinstance(kind, SqlLabelSet) for label in kind.labels
+    }
+    text = SqlCharacter(len(",".join(sorted(labels))))
+    return replace(source, data_type=text, default=None, collation=source.collation or target.collation)
 
 
 def _holding(source: Column, target: Column) -> Column:
@@ -167,27 +242,25 @@ def _as_text(column: Column, lookup: Table, *, nullable: bool | None = None) -> 
     )
 
 
-def _replaced(source: Column, target: Column, table: Table, sources: LabelSources) -> tuple[tuple[str, str], ...]:
+def _replaced(use: _Use, sources: LabelSources) -> tuple[tuple[str, str], ...]:
     """:returns: Those labels that are gone which the column may hold, and what takes their place."""
-    match source.data_type, target.data_type:
+    label_map = use.target.label_map
+    match use.source.data_type, use.target.data_type:
         case SqlNamed(), SqlNamed():
             # the type itself is altered
             return ()
         case SqlNamed(name=name), _:
             held = sources.enums.get(name, ())
-        case SqlLabel(labels=labels), _:
+        case SqlLabel(labels=labels) | SqlLabelSet(labels=labels), _:
             held = labels
+        case SqlCharacter(), _ if use.is_unchecked():
+            return label_map
         case SqlCharacter(), _:
-            text = " ".join(
-                expression
-                for constraint in table.constraints
-                for expression in constraint_expressions(constraint)
-                if source.name in names_in(expression)
-            )
-            held = tuple(former for former, _ in target.label_map if quote_literal(former) in text)
+            text = " ".join(_expressions(use.before, use.source))
+            held = tuple(former for former, _ in label_map if quote_literal(former) in text)
         case _:
             return ()
-    return tuple(pair for pair in target.label_map if pair[0] in held)
+    return tuple(pair for pair in label_map if pair[0] in held)
 
 
 def lookup_changes(

@@ -33,10 +33,15 @@ class DropColumn:
 
 @dataclass(frozen=True, slots=True)
 class AlterColumn:
-    """Change type, nullability, default, identity or comment of a column; the name is the same."""
+    """
+    Change type, nullability, default, identity or comment of a column; the name is the same.
+
+    :param marks_keys: True if the values are keys of a lookup table that become text, and are to be told apart from labels.
+    """
 
     source: Column
     target: Column
+    marks_keys: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from pysqlsync_engine.dialect.mysql.objects import MySQLColumn
 from pysqlsync_engine.migration.operations import AlterColumn, TableChange
+from pysqlsync_engine.migration.relabelling import KEY_ON_ITS_WAY
 from pysqlsync_engine.model.data_types import (
     SqlBinary,
     SqlCharacter,
@@ -24,14 +25,19 @@ _TEXT = SqlCharacter(255)
 
 def interim_columns(changes: Iterable[TableChange]) -> Iterator[MySQLColumn]:
     """
-    :returns: For each column whose values have to become text in between, the column as it is then.
+    :returns: For each column whose values have to become something else in between, the column as it is then.
 
-    MariaDB converts UUIDs and addresses from and to text only; see https://mariadb.com/kb/en/uuid-data-type/.
+    MariaDB converts UUIDs and addresses from and to text only; see https://mariadb.com/kb/en/uuid-data-type/. Keys get the mark
+    that tells them apart from labels by way of a type of which values are printed so.
     """
     for change in changes:
-        if isinstance(change, AlterColumn) and _is_foreign(change.source.data_type, change.target.data_type):
-            source = change.source
-            yield MySQLColumn(source.name, _TEXT, nullable=source.nullable, description=source.description)
+        if not isinstance(change, AlterColumn):
+            continue
+        source = change.source
+        foreign = _is_foreign(source.data_type, change.target.data_type)
+        if foreign or change.marks_keys:
+            interim = _TEXT if foreign else KEY_ON_ITS_WAY
+            yield MySQLColumn(source.name, interim, nullable=source.nullable, description=source.description)
 
 
 def _is_foreign(source: SqlType, target: SqlType) -> bool:

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from pysqlsync_engine.capabilities import Capabilities
-from pysqlsync_engine.dialect.ansi import LOOKUP_VALUE, AnsiWriter
 from pysqlsync_engine.dialect.mysql.capabilities import features_of
 from pysqlsync_engine.dialect.mysql.constraints import WORD_INDEXES
 from pysqlsync_engine.dialect.mysql.conversions import interim_columns
 from pysqlsync_engine.dialect.mysql.expressions import write_expression
+from pysqlsync_engine.dialect.mysql.label_writer import MySQLLabelWriter
 from pysqlsync_engine.dialect.mysql.objects import MySQLColumn, MySQLTable
 from pysqlsync_engine.dialect.mysql.spelling import UNSET_OPTIONS, has_collation, spell_literal, spell_name, spell_type
 from pysqlsync_engine.errors import UnsupportedError
@@ -68,7 +68,7 @@ SCRIPT_SETTINGS = (
 """What strings and names in a script rely on: characters in UTF-8, and a backslash that is an escape character."""
 
 
-class MySQLWriter(AnsiWriter):
+class MySQLWriter(MySQLLabelWriter):
     """
     Writes operations for MySQL 8.0 and later, and MariaDB 10.11 and later.
 
@@ -218,24 +218,10 @@ class MySQLWriter(AnsiWriter):
                     f"{summarize(operation)}: the server has no such object; leave it out of the classes"
                 )
 
-    def cast_key(self, expression: str) -> str:
-        """:returns: An expression for the key that a text is."""
-        return f"CAST({expression} AS SIGNED)"
-
-    def kept_values(self, table: Table) -> str:
-        """:returns: Assignments that keep columns from getting the time of the update."""
-        touched = [c for c in table.columns if isinstance(c, MySQLColumn) and c.on_update is not None]
-        return "".join(f", {self.quote(column.name)} = {self.quote(column.name)}" for column in touched)
-
     def placeholder(self, number: int) -> str:
         """:returns: What stands for a value that is sent beside the statement."""
         del number
         return "%s"
-
-    def insert_labels(self, table: Table, labels: tuple[str, ...]) -> str:
-        """:returns: A statement that adds those labels that another session has not added meanwhile."""
-        value = self.quote(LOOKUP_VALUE)
-        return f"{super().insert_labels(table, labels)} ON DUPLICATE KEY UPDATE {value} = {value}"
 
     def index_statements(self, operation: CreateIndex | DropIndex | RenameIndex) -> Iterator[str]:
         """:returns: Statements that create, drop or rename an index; a new comment makes a new index."""

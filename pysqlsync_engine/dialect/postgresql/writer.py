@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from pysqlsync_engine.dialect.ansi import LOOKUP_VALUE
+from pysqlsync_engine.dialect.label_writer import KEY_MARK
 from pysqlsync_engine.dialect.postgresql.alterations import (
     Alteration,
     is_counted,
@@ -259,6 +260,10 @@ class PostgreSQLWriter(PostgreSQLTypeWriter):
             case AlterColumn(source=source, target=target) if self._must_recompute(source, target):
                 yield f"DROP COLUMN {self.quote(target.name)}"
                 yield f"ADD COLUMN {self.column(target)}"
+            case AlterColumn(source=source, target=target, marks_keys=True):
+                yield from self.actions(AlterColumn(source, replace(source, default=None)))
+                name = self.quote(target.name)
+                yield f"ALTER COLUMN {name} {self.retype(source, target)} USING {self.literal(KEY_MARK)} || {name}::text"
             case AlterColumn(source=source, target=target) if is_counted(target):
                 default = None
                 if source.identity is None:
