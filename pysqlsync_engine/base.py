@@ -1,6 +1,9 @@
 """The names that users of the engine need, in one place."""
 
 from pysqlsync_engine.connection import ConnectionContext, ConnectionPool
+from pysqlsync_engine.data.cursor import lower_bound
+from pysqlsync_engine.data.journal import Mark
+from pysqlsync_engine.data.load_errors import PartialLoadError, UncertainCommitError
 from pysqlsync_engine.data.load_options import (
     Atomicity,
     History,
@@ -21,6 +24,7 @@ from pysqlsync_engine.migration.operations import touches
 from pysqlsync_engine.migration.plan import Plan, Step
 from pysqlsync_engine.options import EnumMode, GeneratorOptions, Hazard, SyncPolicy
 from pysqlsync_engine.parameters import ConnectionParameters, SSLMode
+from pysqlsync_engine.streams import OnFailure, Retries, StreamJob, StreamsError
 
 __all__ = [
     "ApplyReport",
@@ -41,19 +45,27 @@ __all__ = [
     "LoadMode",
     "LoadOptions",
     "LoadReport",
+    "Mark",
     "OnDuplicate",
     "OnError",
+    "OnFailure",
+    "PartialLoadError",
     "Plan",
     "RecordSource",
+    "Retries",
     "SSLMode",
     "Speed",
     "Step",
+    "StreamJob",
+    "StreamsError",
     "SyncPolicy",
+    "UncertainCommitError",
     "Watermark",
     "Window",
     "class_fields",
     "classes_from_schema",
     "created_tables",
     "entities",
+    "lower_bound",
     "touches",
 ]

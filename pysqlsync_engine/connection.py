@@ -25,6 +25,7 @@ from pysqlsync_engine.migration.apply import ApplyReport
 from pysqlsync_engine.model.object_types import Table
 from pysqlsync_engine.options import GeneratorOptions
 from pysqlsync_engine.session import Session, SessionPool
+from pysqlsync_engine.streams import OnFailure, Retries, StreamJob, load_stream, load_streams
 
 Objects = Iterable[Any] | AsyncIterable[Any]
 """Instances of a data-class, sync or async."""
@@ -166,9 +167,6 @@ class ConnectionContext:
         :raises RowError: if a row cannot be stored, and rows are not to be set aside.
         :raises LoadError: if the stream cannot be stored as a whole.
         """
-        chosen = options or LoadOptions()
-        if self._options.redact_values:
-            chosen = replace(chosen, redact_values=True)
         dialect, capabilities = self._dialect, self.capabilities
         return await load(
             self._session,
@@ -176,7 +174,7 @@ class ConnectionContext:
             dialect.journal(capabilities),
             table=table,
             source=source,
-            options=chosen,
+            options=_with_defaults(options, self._options),
             window=window,
         )
 
@@ -254,3 +252,55 @@ class ConnectionPool:
         """
         async with self._sessions.acquire() as session:
             yield ConnectionContext(session, self._dialect, options or self._options)
+
+    async def load(
+        self,
+        table: Table,
+        source: RecordSource,
+        *,
+        options: LoadOptions | None = None,
+        window: Window | None = None,
+        retries: Retries | None = None,
+    ) -> LoadReport:
+        """
+        Stream the rows of a source into a table, as `ConnectionContext.load`, on a connection of the pool.
+
+        After a deadlock, a conflict or a lost connection the stream is sent again, if its source can be read again. Where the
+        connection was lost during the commit, the journal in the database tells whether the rows are stored.
+
+        :param retries: How often; `None` for up to ten attempts within half a minute or so, `Retries(attempts=1)` for one.
+        :raises RowError: if a row cannot be stored, and rows are not to be set aside.
+        :raises LoadError: if the stream cannot be stored as a whole, or its source can be read once only.
+        """
+        return await self._load(StreamJob(table.name.display, table, source, options, window), retries or Retries())
+
+    async def load_all(
+        self,
+        jobs: Sequence[StreamJob],
+        *,
+        connections: int = 4,
+        on_failure: OnFailure = OnFailure.FINISH,
+        retries: Retries | None = None,
+    ) -> dict[str, LoadReport]:
+        """
+        Store several streams at the same time, each as a whole or not at all, and each on a connection of its own; see `load`.
+
+        :param connections: How many streams are under way at most; never more than the pool has connections.
+        :param on_failure: What the failure of one stream does to the others.
+        :returns: What the streams did, by their names.
+        :raises StreamsError: if one failed; it tells which, and what the others did.
+        """
+        chosen = retries or Retries()
+        return await load_streams(
+            jobs, lambda job: self._load(job, chosen), connections=connections, on_failure=on_failure
+        )
+
+    async def _load(self, job: StreamJob, retries: Retries) -> LoadReport:
+        options = _with_defaults(job.options, self._options)
+        return await load_stream(self._sessions, self._dialect, replace(job, options=options), retries)
+
+
+def _with_defaults(options: LoadOptions | None, defaults: GeneratorOptions) -> LoadOptions:
+    """:returns: How a stream is stored; values of rows are not shown if they never are."""
+    chosen = options or LoadOptions()
+    return replace(chosen, redact_values=True) if defaults.redact_values else chosen

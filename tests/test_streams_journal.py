@@ -508,7 +508,7 @@ def test_the_kind_of_a_watermark_is_that_of_its_column() -> None:
         ({"stream": "a", "batch": "b" * 256}, "a batch has a name of 1 to 255 characters"),
     ],
 )
-def test_names_of_streams_fit_on_every_server(options: dict[str, str], message: str) -> None:
+def test_names_of_streams_fit_on_every_server(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         LoadOptions(**options)
 

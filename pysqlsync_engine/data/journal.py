@@ -10,6 +10,7 @@ from pysqlsync_engine.data.cursor import MarkKind, MarkValue, kind_of_column, ma
 from pysqlsync_engine.data.load_report import Counts
 from pysqlsync_engine.data.sources import CursorSource, RecordSource
 from pysqlsync_engine.data.target import LoadTarget
+from pysqlsync_engine.errors import JournalError
 from pysqlsync_engine.session import Session
 
 KEPT_DAYS = 7
@@ -99,6 +100,7 @@ class Recorder:
     """
     What one stream tells the journal.
 
+    :ivar notes: What a person should know of it.
     :param receipt: Name for the stream as a batch, if it has none of its own, by which its commit can be recognized.
     """
 
@@ -112,12 +114,28 @@ class Recorder:
         self._wanted = options.watermark
         self._highest: MarkValue | None = None
         self._recorded_rows = 0
+        self.notes: tuple[str, ...] = ()
         self._kind, self._given = _mark_type(target)
 
     async def begin(self, session: Session) -> bool:
-        """:returns: False if the batch is recorded already, so that nothing is to be sent."""
-        await self._journal.prepare(session)
+        """
+        :returns: False if the batch is recorded already, so that nothing is to be sent.
+        :raises JournalError: if the user may not record what the options ask for.
+        """
+        try:
+            await self._journal.prepare(session)
+        except JournalError as error:
+            if self._stream:
+                raise
+            # nobody but ourselves has asked for a record
+            self._batch = None
+            self.notes = (f"a commit could not be recognized after a lost connection: {str(error).partition(';')[0]}",)
         return self._batch is None or not await self._journal.has_batch(session, self._entry())
+
+    @property
+    def has_batch(self) -> bool:
+        """True if the stream is recorded as a batch."""
+        return self._batch is not None
 
     def see(self, watermark: str | None) -> None:
         """:param watermark: Highest value of the column in some rows that are being stored; `None` if there is none."""

@@ -11,9 +11,10 @@ class UncertainCommitError(StatementError):
     The connection was lost while a stream was being committed: it is stored as a whole, or not at all.
 
     :param report: What the stream did, if it is stored.
+    :param is_recorded: True if the journal has the batch then, and can be asked.
     """
 
-    def __init__(self, error: StatementError, report: LoadReport) -> None:
+    def __init__(self, error: StatementError, report: LoadReport, *, is_recorded: bool) -> None:
         super().__init__(
             f"{report.table}: whether the stream was committed is not known: {error}; send it again with the name of its batch, or"
             " by way of a pool, which recognizes a commit",
@@ -22,6 +23,7 @@ class UncertainCommitError(StatementError):
             is_lost=True,
         )
         self.report = report
+        self.is_recorded = is_recorded
 
 
 class PartialLoadError(LoadError):
