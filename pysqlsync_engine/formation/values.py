@@ -79,7 +79,8 @@ def _bare_value(spec: TypeSpec, site: Site) -> Value:
     if spec.enum_class is not None:
         return _enum_value(spec.enum_class, site, extensible=spec.extensible)
     if (labels := _set_labels(spec, site)) is not None:
-        return Value(_label_set(labels, site))
+        kind = None if spec.element is None else spec.element.enum_class
+        return Value(_label_set(labels, site), label_map=() if kind is None else enum_label_map(kind))
     if (referenced := site.context.entity(spec)) is not None:
         return _reference(referenced, spec, site)
     return Value(nested_type(spec, site))
@@ -160,6 +161,8 @@ def check_document(spec: TypeSpec, site: Site, path: tuple[type, ...] = ()) -> N
     while element is not None:
         check_no_key_tags(element, site.place, where="the elements of a list")
         spec, element = element, element.element
+    if spec.enum_class is not None:
+        _refuse_label_map(spec.enum_class, site)
     if spec.labels or spec.enum_class is not None or spec.type is dict or scalar_type(spec, site.place) is not None:
         return
     cls = _struct_class(spec, site)
@@ -169,6 +172,15 @@ def check_document(spec: TypeSpec, site: Site, path: tuple[type, ...] = ()) -> N
         inner = replace(site, place=f"{site.place}: {cls.__name__}.{field.name}")
         check_no_key_tags(field.type, inner.place, where="a member of a JSON document")
         check_document(field.type, inner, (*path, cls))
+
+
+def _refuse_label_map(cls: type[enum.Enum], site: Site) -> None:
+    """:raises DefinitionError: if labels in documents are to change: a schema does not tell whether they have changed already."""
+    if enum_label_map(cls):
+        raise DefinitionError(
+            f"{site.place}: label_map of {cls.__name__} cannot change labels in JSON documents; change the documents yourself, and"
+            " remove it from the class"
+        )
 
 
 def _struct_class(spec: TypeSpec, site: Site) -> type:
