@@ -11,7 +11,9 @@ from pysqlsync_dagster.resources import (
     PostgreSQLResource,
     ServerResource,
 )
+from pysqlsync_dagster.schedules import SyncSchedule, build_table_schedule
 from pysqlsync_dagster.schema_asset import build_schema_asset, build_schema_job, build_schema_op
+from pysqlsync_dagster.sync_defs import build_sync_defs
 from pysqlsync_dagster.translator import DescribedTable, TableModule, TableTranslator, build_table_specs
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "PostgreSQLResource",
     "ServerResource",
     "Source",
+    "SyncSchedule",
     "TableFeed",
     "TableModule",
     "TableSet",
@@ -35,6 +38,8 @@ __all__ = [
     "build_schema_asset",
     "build_schema_job",
     "build_schema_op",
+    "build_sync_defs",
+    "build_table_schedule",
     "build_table_specs",
     "plan_tables",
     "table_assets",

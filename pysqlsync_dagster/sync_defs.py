@@ -1,0 +1,160 @@
+"""Everything that Dagster needs to keep some data-classes in step with their sources, in one call."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+import dagster as dg
+
+from pysqlsync_dagster.assets import AssetOptions, TableSet, build_table_asset, plan_tables
+from pysqlsync_dagster.drift import build_drift_checks
+from pysqlsync_dagster.feeds import Source, TableFeed
+from pysqlsync_dagster.resources import DatabaseResource
+from pysqlsync_dagster.schedules import Job, Partitions, SyncSchedule, build_table_schedule
+from pysqlsync_dagster.translator import TableModule, TableTranslator
+from pysqlsync_engine.base import GeneratorOptions, SyncPolicy
+
+
+def table_module(
+    tables: ModuleType | Sequence[type],
+    *,
+    dialect: str,
+    namespace: str | None,
+    owners: Sequence[str] = (),
+    partitions: Mapping[type, Partitions] | None = None,
+    prefix: Sequence[str] = (),
+) -> TableModule:
+    """:returns: Data-classes as one schema; all modules that define them have the same namespace."""
+    if isinstance(tables, ModuleType):
+        modules = [tables]
+    else:
+        modules = list(dict.fromkeys(sys.modules[cls.__module__] for cls in tables))
+    return TableModule(
+        tables if isinstance(tables, ModuleType) else tuple(tables),
+        dialect=dialect,
+        options=GeneratorOptions(namespaces=dict.fromkeys(modules, namespace)),
+        owners=tuple(owners),
+        partitions=partitions or {},
+        prefix=tuple(prefix),
+    )
+
+
+def partition_groups(planned: TableSet) -> dict[Partitions | None, list[dg.AssetKey]]:
+    """:returns: Assets that are loaded, by their partitions."""
+    groups: dict[Partitions | None, list[dg.AssetKey]] = {}
+    for loader in planned.loaders:
+        groups.setdefault(loader.spec.partitions_def, []).append(loader.key)
+    return groups
+
+
+def partitions_title(partitions: Partitions | None) -> str:
+    """:returns: How often tables with these partitions are loaded, in a word that can be part of a name."""
+    match partitions:
+        case None:
+            return "whole"
+        case dg.DynamicPartitionsDefinition(name=str(name)):
+            return re.sub(r"\W", "_", name)
+        case _:
+            return type(partitions).__name__.removesuffix("PartitionsDefinition").lower()
+
+
+def build_jobs(planned: TableSet, schedule: SyncSchedule | None) -> tuple[list[Job], list[dg.ScheduleDefinition]]:
+    """
+    :param schedule: When tables are loaded; `None` for no schedules.
+    :returns: A job for the schema, one for all assets, and one for the tables of each kind of partitions; and the schedules of the
+        latter.
+    """
+    name = planned.schema.key.to_python_identifier().removesuffix("schema").strip("_") or "tables"
+
+    def job(suffix: str, keys: Sequence[dg.AssetKey], description: str) -> Job:
+        return dg.define_asset_job(  # pyright: ignore[reportUnknownMemberType] - of Dagster
+            f"{name}_{suffix}", selection=dg.AssetSelection.assets(*keys), description=description
+        )
+
+    schema = planned.schema.key
+    loaded = [loader.key for loader in planned.loaders]
+    jobs = [
+        job("schema", [schema], "Plans the schema, shows the plan, and applies it if nothing is lost by it."),
+        job("all", [schema, *loaded], "The schema, then all tables that are loaded."),
+    ]
+    policy = planned.options.backfill_policy or dg.BackfillPolicy.single_run()
+    single_run = policy.max_partitions_per_run is None
+    schedules: list[dg.ScheduleDefinition] = []
+    taken: set[str] = set()
+    for partitions, keys in partition_groups(planned).items():
+        title = partitions_title(partitions)
+        title = title if title not in taken else f"{title}_{len(taken)}"
+        taken.add(title)
+        loading = job(title, keys, "Loads tables; the schema must be in sync.")
+        jobs.append(loading)
+        if schedule is not None:
+            schedules.append(
+                build_table_schedule(loading, schedule=schedule, partitions=partitions, single_run=single_run)
+            )
+    return jobs, schedules
+
+
+def build_sync_defs(
+    tables: ModuleType | Sequence[type] | TableModule,
+    *,
+    target: DatabaseResource,
+    sources: Mapping[type, Source | TableFeed],
+    namespace: str | None = None,
+    owners: Sequence[str] = (),
+    partitions: Mapping[type, Partitions] | None = None,
+    prefix: Sequence[str] = (),
+    translator: TableTranslator | None = None,
+    policy: SyncPolicy | None = None,
+    options: AssetOptions | None = None,
+    schedule: SyncSchedule | None = None,
+    sensors: Sequence[dg.SensorDefinition] = (),
+    executor: dg.ExecutorDefinition | None = None,
+) -> dg.Definitions:
+    """
+    Build assets, checks, jobs and schedules of a module of data-classes, and the resource of their database.
+
+    Definitions of several databases are put together by `Definitions.merge`; each then needs a resource key of its own
+    (`AssetOptions.resource`), and those with the same tables a prefix.
+
+    :param tables: A module, all of whose tables take part; some data-classes; or a `TableModule`, where names, owners, partitions
+        and prefix are said already.
+    :param target: The database.
+    :param sources: Where the rows of each table come from. A table without one is shown, but loaded by somebody else.
+    :param namespace: Of the tables; `None` for the default one of the database.
+    :param owners: See `TableModule`, as for partitions and prefix.
+    :param translator: Says how tables become assets.
+    :param policy: What the schema asset may do without asking.
+    :param options: How the table assets execute.
+    :param schedule: When tables are loaded; `None` for no schedules.
+    :param sensors: What else starts runs.
+    :param executor: How steps execute; `None` for a process each.
+    :raises ValueError: see `plan_tables`; or if the module is meant for another kind of database.
+    """
+    if not isinstance(tables, TableModule):
+        tables = table_module(
+            tables,
+            dialect=target.dialect,
+            namespace=namespace,
+            owners=owners,
+            partitions=partitions,
+            prefix=prefix,
+        )
+    if tables.dialect != target.dialect:
+        raise ValueError(f"module {tables.title!r} is for {tables.dialect}, but its target is {target.dialect}")
+    planned = plan_tables(tables, sources=sources, translator=translator, policy=policy, options=options)
+    jobs, schedules = build_jobs(planned, schedule)
+    loaded = [build_table_asset(loader, options=planned.options) for loader in planned.loaders]
+    resources: dict[str, Any] = {planned.options.resource: target}
+    return dg.Definitions(
+        assets=[planned.schema, *loaded, *planned.external],
+        asset_checks=[build_drift_checks(planned)],
+        jobs=jobs,
+        schedules=schedules,
+        sensors=list(sensors),
+        resources=resources,
+        executor=executor,
+    )
