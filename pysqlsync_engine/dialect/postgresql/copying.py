@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
+from itertools import islice
 from typing import Protocol, runtime_checkable
 
 from pysqlsync_engine.data.codec import NumberedEncoder
@@ -147,10 +148,12 @@ class TextRun:
 def _place_of_line(records: bytes, form: TextFormat, line: int) -> int:
     """:returns: Which record, from 1, has the line; cells in quotes may have several."""
     place = 1
-    for record in record_pattern(form).finditer(records):
-        line -= record[0].count(b"\n")
+    # the server does not know yet what a line ends with, and takes the first record for one
+    line -= 1
+    for record in islice(record_pattern(form).finditer(records), 1, None):
         if line <= 0:
             break
+        line -= record[0].count(b"\n")
         place += 1
     return place
 
