@@ -18,6 +18,7 @@ from pysqlsync_engine.formation.lists import form_list_tables
 from pysqlsync_engine.formation.names import check_names
 from pysqlsync_engine.formation.namespaces import Definition, definition_name, is_table_class, table_name, unify_default
 from pysqlsync_engine.formation.tables import form_struct, form_table
+from pysqlsync_engine.formation.text import check_text
 from pysqlsync_engine.formation.values import definitions
 from pysqlsync_engine.model.declarations import declared_extensions, domain_declaration
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
@@ -61,6 +62,7 @@ def form_catalog(classes: Sequence[Definition], *, options: GeneratorOptions, ca
         extensions=_extensions(owners.values()),
     )
     check_names(catalog, capabilities)
+    check_text(catalog)
     return catalog
 
 

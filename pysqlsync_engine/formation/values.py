@@ -203,6 +203,9 @@ def _domain_name(domain: DomainSpec, site: Site) -> QualifiedId:
 
 def _literal_value(labels: tuple[str, ...], site: Site) -> Value:
     """:returns: A column that holds one of some labels for which there is no class, so no type and no lookup table either."""
+    for label in labels:
+        if "\0" in label:
+            raise DefinitionError(f"{site.place}: label {label!r} has a NUL character; remove it")
     if site.context.enum_mode(site.place) is EnumMode.INLINE:
         return Value(SqlLabel(labels))
     return Value(SqlCharacter(), constraints=(LabelCheck(site.name("ck"), site.column, labels),))
