@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from pysqlsync_engine.capabilities import Capabilities
+from pysqlsync_engine.data.auditing import Auditor
 from pysqlsync_engine.data.batches import BatchSource, Records, into_batches, object_rows
 from pysqlsync_engine.data.journal import Mark
 from pysqlsync_engine.data.load_options import LoadMode, LoadOptions
@@ -83,6 +84,11 @@ class ConnectionContext:
     def capabilities(self) -> Capabilities:
         """What the server can do."""
         return self._session.capabilities
+
+    @property
+    def audit(self) -> Auditor:
+        """Questions about the rows of tables."""
+        return self._dialect.auditor(self._session)
 
     def get_table(self, cls: type, field: str | None = None) -> Table:
         """

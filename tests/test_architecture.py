@@ -38,6 +38,7 @@ SQL_ROOMS = {"writer.py", "reader.py", "loader.py", "staging.py", "session.py", 
     "checking.py",
     "rejects.py",
     "journal.py",
+    "audit_reader.py",
 }
 # Batches wait for the rows of the caller, not for a server.
 AWAITING_ROOMS = {"engine.py", "connection.py", "explorer.py", "apply.py"} | {
@@ -54,6 +55,7 @@ AWAITING_ROOMS = {"engine.py", "connection.py", "explorer.py", "apply.py"} | {
     "checking.py",
     "quarantine.py",
     "rejects.py",
+    "audit_reader.py",
     "journal.py",
     "streams.py",
     "session.py",

@@ -55,6 +55,7 @@ DIALECT = Dialect(
     reader=refuse,
     loader=refuse,
     journal=refuse,
+    auditor=refuse,
     canonicalize=canonicalize,
     scratch_database=refuse,
     connect=refuse,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pysqlsync_engine.capabilities import Capabilities
+from pysqlsync_engine.data.auditing import Auditor
 from pysqlsync_engine.data.journal import Journal
 from pysqlsync_engine.data.loading import Loader
 from pysqlsync_engine.discovery.reader import CatalogReader
@@ -39,6 +40,7 @@ class Dialect:
     :param reader: Reader for a server of these capabilities.
     :param loader: Loader for a server of these capabilities.
     :param journal: Journal of streams for a server of these capabilities.
+    :param auditor: Asks about the rows of tables, over one session.
     :param canonicalize: The desired catalog (third argument) with its expressions as the server prints them; those that read
         the same in the current one (second argument) are not asked for. Changes nothing that lasts.
     :param scratch_database: A session to a new and empty database that is like that of the given session, and is dropped on
@@ -55,6 +57,7 @@ class Dialect:
     reader: Callable[[Capabilities], CatalogReader]
     loader: Callable[[Capabilities], Loader]
     journal: Callable[[Capabilities], Journal]
+    auditor: Callable[[Session], Auditor]
     canonicalize: Callable[[Session, Catalog, Catalog], Awaitable[Catalog]]
     scratch_database: Callable[[Session], AbstractAsyncContextManager[Session]]
     connect: Callable[[ConnectionParameters], AbstractAsyncContextManager[Session]]

@@ -1,6 +1,7 @@
 """MySQL 8.0 and later, and MariaDB 10.11 and later, by way of streams of `LOAD DATA LOCAL`."""
 
 from pysqlsync_engine.dialect.api import Dialect
+from pysqlsync_engine.dialect.mysql.audit_reader import MySQLAuditReader
 from pysqlsync_engine.dialect.mysql.capabilities import OFFLINE
 from pysqlsync_engine.dialect.mysql.journal import MySQLJournal
 from pysqlsync_engine.dialect.mysql.loader import MySQLLoader
@@ -19,6 +20,7 @@ DIALECT = Dialect(
     reader=MySQLReader,
     loader=MySQLLoader,
     journal=MySQLJournal,
+    auditor=MySQLAuditReader,
     canonicalize=canonicalize,
     scratch_database=scratch_database,
     connect=connect,

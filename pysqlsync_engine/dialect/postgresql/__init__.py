@@ -1,6 +1,7 @@
 """PostgreSQL 13 to 18, by way of asynchronous COPY."""
 
 from pysqlsync_engine.dialect.api import Dialect
+from pysqlsync_engine.dialect.postgresql.audit_reader import PostgreSQLAuditReader
 from pysqlsync_engine.dialect.postgresql.capabilities import OFFLINE
 from pysqlsync_engine.dialect.postgresql.journal import PostgreSQLJournal
 from pysqlsync_engine.dialect.postgresql.loader import PostgreSQLLoader
@@ -18,6 +19,7 @@ DIALECT = Dialect(
     reader=PostgreSQLReader,
     loader=PostgreSQLLoader,
     journal=PostgreSQLJournal,
+    auditor=PostgreSQLAuditReader,
     canonicalize=canonicalize,
     scratch_database=scratch_database,
     connect=connect,
