@@ -12,14 +12,32 @@ from pysqlsync_engine.model.data_types import (
     SqlArray,
     SqlBinary,
     SqlBit,
+    SqlCharacter,
+    SqlDecimal,
+    SqlInteger,
     SqlInterval,
     SqlJson,
+    SqlLabel,
+    SqlNamed,
+    SqlNetworkAddress,
     SqlOpaque,
     SqlType,
+    SqlUuid,
+    SqlYear,
 )
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 from pysqlsync_engine.model.list_types import LIST_VALUE, ListItems, list_table_name
 from pysqlsync_engine.model.object_types import Catalog, Column, Table
+
+_STORED_AS: Mapping[type[SqlType], tuple[type[SqlType], ...]] = {
+    SqlInteger: (SqlDecimal,),
+    SqlYear: (SqlInteger,),
+    SqlCharacter: (SqlOpaque,),
+    SqlBinary: (SqlOpaque,),
+    SqlUuid: (SqlBinary,),
+    SqlNetworkAddress: (SqlBinary, SqlCharacter),
+}
+"""What servers store values in that have no type, or not so wide a type, of the kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +191,8 @@ def _obstacle(move: ListMove, owner: _Owner, source: Catalog, target: Catalog) -
     value = move.table.column(LIST_VALUE.name).data_type
     if not isinstance(move.column.data_type, SqlJson):
         return None
+    if not move.to_table and not _is_of_kind(value, move.items):
+        return "does not move out of its table while the type of its elements changes; make the change in two synchronizations"
     catalog = target if move.to_table else source
     inner: Iterable[SqlType] = (
         leaves(value, catalog) if isinstance(move.items.element, SqlJson) else [move.items.element]
@@ -190,6 +210,13 @@ def _same_key(keys: Iterable[LocalId], owner: _Owner) -> bool:
     before = {column.name: column for column in owner.source.columns}
     after = {column.name: column for column in owner.target.columns}
     return all(name in before and name in after and before[name].data_type == after[name].data_type for name in keys)
+
+
+def _is_of_kind(stored: SqlType, items: ListItems) -> bool:
+    """:returns: True if a value of the type is what the class says that an element is, and can be written as such."""
+    kind = type(items.element)
+    is_key = items.is_label and isinstance(stored, SqlInteger | SqlLabel)
+    return is_key or isinstance(stored, (kind, SqlNamed, *_STORED_AS.get(kind, ())))
 
 
 def _is_foreign(leaf: SqlType, *, document: bool) -> bool:
