@@ -28,26 +28,37 @@ _TEXTS = frozenset({timedelta, ipaddress.IPv4Address, ipaddress.IPv6Address})
 _NANOSECONDS = re.compile(r"[.,]\d{6}\d*[1-9]")
 
 
-class CellError(LoadError):
+class RecordError(LoadError):
     """
-    A cell of a file does not hold what its column should.
+    A record of a source does not hold what its fields should.
 
-    :param file: Name of the file, for people.
-    :param line: Number of the line on which the record ends, from 1; the header counts.
+    :param place: Where it is: `wares.parquet: row 7`.
     :param column: Name of the column; `None` if the record as a whole is at fault.
     :param reason: What is wrong, without the value.
-    :param value: The text of the cell, shortened; `None` if it is not to be shown.
+    :param value: What is there, shortened; `None` if it is not to be shown.
     """
 
-    def __init__(self, file: str, line: int, column: str | None, reason: str, value: str | None = None) -> None:
-        self.place = f"{file}: line {line}"
-        place = self.place if column is None else f"{self.place}, column {column!r}"
-        super().__init__(f"{place}: {reason}" if value is None else f"{place}: {reason}: {value}")
-        self.file = file
-        self.line = line
+    def __init__(self, place: str, column: str | None, reason: str, value: str | None = None) -> None:
+        where = place if column is None else f"{place}, column {column!r}"
+        super().__init__(f"{where}: {reason}" if value is None else f"{where}: {reason}: {value}")
+        self.place = place
         self.column = column
         self.reason = reason
         self.value = value
+
+
+class CellError(RecordError):
+    """
+    A cell of a file does not hold what its column should; see `RecordError`.
+
+    :param file: Name of the file, for people.
+    :param line: Number of the line on which the record ends, from 1; the header counts.
+    """
+
+    def __init__(self, file: str, line: int, column: str | None, reason: str, value: str | None = None) -> None:
+        super().__init__(f"{file}: line {line}", column, reason, value)
+        self.file = file
+        self.line = line
 
 
 class UnknownLabelError(ValueError):

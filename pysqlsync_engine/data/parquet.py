@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from os import PathLike, fspath
 from typing import Any
 
-from pysqlsync_engine.data.codec import shorten
-from pysqlsync_engine.data.sources import Fields, Window
-from pysqlsync_engine.data.windows import BATCH_ROWS, window_filter
+from pysqlsync_engine.data.arrow import ArrowRows, RowsOfBatches
+from pysqlsync_engine.data.chunks import transform
+from pysqlsync_engine.data.sources import Batches, Fields, Window
+from pysqlsync_engine.data.windows import BATCH_ROWS, Select, window_filter
 from pysqlsync_engine.errors import LoadError
-from pysqlsync_engine.model.annotations import unwrap
-from pysqlsync_engine.model.json_values import FromJson, from_json
-from pysqlsync_engine.session import Batch, Row
+from pysqlsync_engine.session import Batch
+
+TEXT_ROWS = 16_384
+"""Rows of a batch whose columns become text as a whole."""
 
 
 class ParquetSource:
@@ -30,7 +32,7 @@ class ParquetSource:
         fields: Fields,
         *,
         columns: Mapping[str, str] | None = None,
-        select: Callable[[Row, Window], bool] | None = None,
+        select: Select | None = None,
         redact_values: bool = False,
     ) -> None:
         """
@@ -44,17 +46,23 @@ class ParquetSource:
         """
         self._file = fspath(file)
         self._fields = fields
-        self._headings = [(columns or {}).get(field, field) for field in fields.names]
-        self._converters = [_converter(annotation) for annotation in fields.types]
+        self._reader = ArrowRows(fields, name=self._file, columns=columns, redact_values=redact_values)
         self._select = select
-        self._redact_values = redact_values
 
     @property
     def fields(self) -> Fields:
         """What the values of a row are."""
         return self._fields
 
-    def batches(self, window: Window | None) -> Generator[Batch]:
+    def record_batches(self, window: Window | None) -> Generator[Any] | None:
+        """See `ArrowSource.record_batches`."""
+        return None if window is not None else self._batches(TEXT_ROWS)
+
+    def rows(self, batch: Any, first: int) -> Batch:
+        """See `ArrowSource.rows`."""
+        return self._reader.rows(batch, first)
+
+    def batches(self, window: Window | None) -> Batches:
         """
         Read the file, lazily.
 
@@ -62,38 +70,20 @@ class ParquetSource:
         :raises LoadError: if the file cannot be read, a column is missing, or a value cannot be converted.
         :raises ValueError: if rows of a window are asked for without `select`.
         """
-        choose = window_filter(window, self._select, source=self, name=str(self._file))
-        return (rows for batch in self._batches() if (rows := choose(batch)))
+        choose = window_filter(window, self._select, source=self, name=self._file)
+        return transform(self._batches(BATCH_ROWS), RowsOfBatches(self._reader, choose))
 
-    def _batches(self) -> Generator[Batch]:
+    def _batches(self, rows: int) -> Generator[Any]:
+        """:param rows: Most rows of a batch."""
         arrow = load_library()
         try:
             with arrow.ParquetFile(self._file) as parquet:
-                self._check_columns(parquet.schema_arrow.names)
-                first = 1
-                for batch in parquet.iter_batches(batch_size=BATCH_ROWS, columns=self._headings):
-                    columns = [batch.column(heading).to_pylist() for heading in self._headings]
-                    records = enumerate(zip(*columns, strict=True), start=first)
-                    yield [self._row(record, number) for number, record in records]
-                    first += batch.num_rows
+                self._reader.check(parquet.schema_arrow.names)
+                for batch in parquet.iter_batches(batch_size=rows, columns=self._reader.headings):
+                    yield self._reader.chosen(batch)
         except ValueError as error:
             # the library's own errors derive from it
             raise LoadError(f"{self._file}: cannot be read: {error}") from error
-
-    def _check_columns(self, names: list[str]) -> None:
-        missing = [heading for heading in self._headings if heading not in names]
-        if missing:
-            raise LoadError(f"{self._file}: no column {', '.join(missing)}; columns: {', '.join(names)}")
-
-    def _row(self, record: Row, number: int) -> Row:
-        row: list[Any] = []
-        for value, convert, heading in zip(record, self._converters, self._headings, strict=True):
-            try:
-                row.append(None if value is None else convert(value))
-            except (ValueError, ArithmeticError) as error:
-                shown = "" if self._redact_values else f": {shorten(value)}"
-                raise LoadError(f"{self._file}: row {number}, column {heading!r}: {error}{shown}") from error
-        return tuple(row)
 
 
 def parquet_columns(file: str | PathLike[str]) -> tuple[str, ...]:
@@ -118,11 +108,3 @@ def load_library() -> Any:
         raise LoadError(
             "Parquet files need the package pyarrow; install it: pip install 'pysqlsync-dagster[parquet]'"
         ) from error
-
-
-def _converter(annotation: Any) -> FromJson:
-    kind = unwrap(annotation).type
-    convert = from_json(annotation)
-    if not isinstance(kind, type) or kind in {list, set, frozenset, dict}:
-        return convert
-    return lambda value: value if isinstance(value, kind) else convert(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from pysqlsync_engine.data.cells import CellError
+from pysqlsync_engine.data.cells import CellError, RecordError
 from pysqlsync_engine.data.guard import record_pattern
 from pysqlsync_engine.data.sources import BadRecord
 from pysqlsync_engine.data.text import TextFormat
@@ -108,6 +108,6 @@ def parse_leniently(parse: Parse, form: TextFormat, records: bytes, line: int) -
             yield rows
 
 
-def bad_record_of(error: CellError, record: str) -> BadRecord:
+def bad_record_of(error: RecordError, record: str) -> BadRecord:
     """:returns: The record that an error is about."""
     return BadRecord(error.reason, error.column, record, error.place)

@@ -130,6 +130,15 @@ class ArrowSource(RecordSource, Protocol):
         """
         ...
 
+    def rows(self, batch: Any, first: int) -> Batch:
+        """
+        :param batch: One of those, or a part of it.
+        :param first: Number of its first row, from 1, for messages.
+        :returns: The same rows as tuples.
+        :raises RecordError: for the first one that has a value which does not fit.
+        """
+        ...
+
 
 @runtime_checkable
 class CursorSource(RecordSource, Protocol):

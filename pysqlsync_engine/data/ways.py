@@ -6,13 +6,14 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Protocol
 
+from pysqlsync_engine.data.arrow_way import ArrowWay
 from pysqlsync_engine.data.batches import Lenient, bounded
 from pysqlsync_engine.data.encoding import TupleEncoder, bad_record
 from pysqlsync_engine.data.guard import find_obstacle
 from pysqlsync_engine.data.hooks import Hook
 from pysqlsync_engine.data.load_report import Speed
 from pysqlsync_engine.data.parts import Part, Rejects
-from pysqlsync_engine.data.sources import BadRecord, LenientSource, RecordSource, TextSource, Window
+from pysqlsync_engine.data.sources import ArrowSource, BadRecord, LenientSource, RecordSource, TextSource, Window
 from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.data.text import TextRules
 from pysqlsync_engine.data.text_way import TextWay
@@ -85,6 +86,10 @@ class Wants(Protocol):
 def choose_way(source: RecordSource, window: Window | None, target: LoadTarget, store: Wants) -> Way:
     """:returns: The fastest way that source and store have in common; its notes say why there is no faster one."""
     encoder = TupleEncoder(target, store.hooks, numbered=store.is_numbered)
+    if isinstance(source, ArrowSource) and store.text.obstacle is None:
+        batches = source.record_batches(window)
+        if batches is not None:
+            return ArrowWay(source, batches, target, store.text, encoder)
     if not isinstance(source, TextSource):
         return TupleWay(source, window, encoder)
     obstacle = find_obstacle(source.form, source.fields, target, store.text)

@@ -1,0 +1,154 @@
+"""The way of Apache Arrow: columns become text as a whole; a batch with a value that must not goes as tuples."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
+from contextlib import aclosing
+from typing import Any
+
+from pysqlsync_engine.data.arrow_text import ColumnText, NotExactError
+from pysqlsync_engine.data.batches import as_async
+from pysqlsync_engine.data.cells import RecordError
+from pysqlsync_engine.data.encoding import TupleEncoder, bad_record, with_value
+from pysqlsync_engine.data.load_report import Speed
+from pysqlsync_engine.data.parts import Part, Rejects, Run
+from pysqlsync_engine.data.record_text import bad_record_of
+from pysqlsync_engine.data.records import describe_row
+from pysqlsync_engine.data.sources import ArrowSource
+from pysqlsync_engine.data.target import LoadTarget
+from pysqlsync_engine.data.text import TSV, TextPart, TextRules
+from pysqlsync_engine.errors import EngineError, LoadError, RowError, StatementError
+from pysqlsync_engine.session import Row
+
+PART_ROWS = 16_384
+"""Rows that become text at once."""
+
+
+class ArrowWay:
+    """Makes text of columns while the server takes the rows before."""
+
+    def __init__(
+        self,
+        source: ArrowSource,
+        batches: Iterable[Any] | AsyncIterable[Any],
+        target: LoadTarget,
+        rules: TextRules,
+        encoder: TupleEncoder,
+    ) -> None:
+        self.rows = 0
+        self.batches = 0
+        self.sent_bytes = 0
+        self.notes: tuple[str, ...] = ()
+        self._source = source
+        self._given = batches
+        self._target = target
+        self._rules = rules
+        self._encoder = encoder
+        self._layout = tuple(range(len(target.columns)))
+        self._columns: ColumnText | None = None
+        self._tuple_rows = 0
+        self._sent: Any = None
+
+    @property
+    def speed(self) -> Speed:
+        """The way that most rows took."""
+        return Speed.ARROW if 2 * self._tuple_rows <= self.rows and not self.notes else Speed.TUPLES
+
+    async def parts(self) -> AsyncGenerator[Part]:
+        async with aclosing(_ahead(self._converted())) as converted:
+            async for batch, text in converted:
+                if text is None:
+                    for part in self._tuples(batch):
+                        yield part
+                    continue
+                self._sent = batch
+                part = TextPart(text, batch.num_rows, self.rows + 1, TSV, self._layout)
+                self.rows += part.rows
+                self.batches += 1
+                self.sent_bytes += len(text)
+                yield part
+
+    async def _converted(self) -> AsyncGenerator[tuple[Any, bytes | None]]:
+        """:returns: Batches with their text; without it if they have to be sent as tuples."""
+        async with aclosing(as_async(self._given)) as batches:
+            async for batch in batches:
+                if self._columns is None:
+                    self._prepare(batch.schema)
+                for start in range(0, batch.num_rows, PART_ROWS):
+                    part = batch.slice(start, PART_ROWS)
+                    yield part, await asyncio.to_thread(self._write, part)
+
+    def _prepare(self, schema: Any) -> None:
+        self._columns = ColumnText(schema, self._target, self._rules)
+        if self._columns.obstacle is not None:
+            self.notes = (f"columns are sent as tuples: {self._columns.obstacle}",)
+
+    def _write(self, batch: Any) -> bytes | None:
+        if self._columns is None or self._columns.obstacle is not None:
+            return None
+        try:
+            return self._columns.write(batch)
+        except NotExactError:
+            return None
+
+    def _tuples(self, batch: Any) -> Iterator[Part]:
+        self._sent = None
+        try:
+            yield from self._encoded(list(self._source.rows(batch, self.rows + 1)))
+        except RecordError:
+            if not self._encoder.is_lenient:
+                raise
+            yield from self._one_by_one(batch)
+
+    def _one_by_one(self, batch: Any) -> Iterator[Part]:
+        rows: list[Row] = []
+        for index in range(batch.num_rows):
+            record = batch.slice(index, 1)
+            try:
+                rows += self._source.rows(record, self.rows + len(rows) + 1)
+            except RecordError as error:
+                yield from self._encoded(rows)
+                rows = []
+                self.rows += 1
+                self._tuple_rows += 1
+                shown = describe_row(self._source.fields.names, [column[0].as_py() for column in record.columns])
+                yield Rejects((bad_record(self.rows, bad_record_of(error, shown)),))
+        yield from self._encoded(rows)
+
+    def _encoded(self, rows: list[Row]) -> Iterator[Part]:
+        if rows:
+            first = self.rows + 1
+            self.rows += len(rows)
+            self._tuple_rows += len(rows)
+            self.batches += 1
+            yield from self._encoder.parts(rows, first)
+
+    def explain(self, error: StatementError) -> EngineError:
+        return error if self._sent is not None else self._encoder.explain(error)
+
+    def with_value(self, error: RowError) -> LoadError:
+        first = self.rows + 1 - (0 if self._sent is None else self._sent.num_rows)
+        if self._sent is None or error.row is None or not first <= error.row <= self.rows:
+            return self._encoder.with_value(error)
+        rows = self._source.rows(self._sent.slice(error.row - first, 1), error.row)
+        return with_value(error, Run(rows, error.row), self._target)
+
+
+async def _ahead(items: AsyncGenerator[Any]) -> AsyncGenerator[Any]:
+    """:returns: The items; the next one is prepared while one is in use."""
+    pending: asyncio.Task[Any] | None = asyncio.ensure_future(_next(items))
+    try:
+        while (item := await pending) is not None:
+            pending = asyncio.ensure_future(_next(items))
+            yield item
+    finally:
+        # what runs in a thread cannot be stopped
+        await asyncio.wait([pending])
+        if not pending.cancelled():
+            pending.exception()
+        await items.aclose()
+
+
+async def _next(items: AsyncGenerator[Any]) -> Any:
+    return await anext(items, None)
