@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from pysqlsync_engine.data.codec import (
     NumberedEncoder,
@@ -12,7 +12,7 @@ from pysqlsync_engine.data.codec import (
     find_bad_cell,
     shorten,
 )
-from pysqlsync_engine.data.hooks import Detour, Hook
+from pysqlsync_engine.data.hooks import Hook
 from pysqlsync_engine.data.load_options import OnError
 from pysqlsync_engine.data.parts import ENCODED_ROWS, EncodedBatch, Part, Reject, Rejects, Run
 from pysqlsync_engine.data.records import describe_row
@@ -36,6 +36,8 @@ class TupleEncoder:
         self._hooks = hooks
         self._run = Run((), 1)
         self._encode = compile_numbered_encoder(hooks) if numbered else plain_encoder(hooks)
+        # an expression may leave it to the driver to refuse a value; it would then refuse the batch as a whole
+        self._check = compile_numbered_encoder([None if hook is None else Hook(hook.encode) for hook in hooks])
 
     @property
     def is_lenient(self) -> bool:
@@ -49,9 +51,28 @@ class TupleEncoder:
         """
         self._run = Run(rows, first)
         if self.is_lenient:
-            yield from checked_parts(self._run, self._hooks, self._encode, self._target)
+            yield from self._checked_parts(self._run)
         else:
             yield EncodedBatch((self._run,), self._encode)
+
+    def _checked_parts(self, run: Run) -> Iterator[Part]:
+        """:returns: The rows that can be encoded, and apart from them those that cannot."""
+        good: list[Run] = []
+        rejects: list[Reject] = []
+        for start in range(0, len(run.rows), ENCODED_ROWS):
+            block = Run(run.rows[start : start + ENCODED_ROWS], run.first + start)
+            try:
+                self._check(block.rows, block.first)
+            except Exception:  # noqa: BLE001 - a value may be of any class, which may raise anything
+                found = _separate(block, self._hooks, self._target)
+                good += found[0]
+                rejects += found[1]
+            else:
+                good.append(block)
+        if rejects:
+            yield Rejects(tuple(rejects))
+        if good:
+            yield EncodedBatch(good, self._encode)
 
     def explain(self, error: StatementError) -> EngineError:
         """:returns: What is wrong with the rows that are being sent; the same error if their values are fine."""
@@ -82,30 +103,6 @@ def with_value(error: RowError, run: Run, target: LoadTarget) -> RowError:
 def bad_record(row: int, record: BadRecord) -> Reject:
     """:returns: The record as a row that is set aside."""
     return Reject(row, record.reason, record.column, record.record, record.place)
-
-
-def checked_parts(
-    run: Run, hooks: Sequence[Hook | None], encode: NumberedEncoder, target: LoadTarget
-) -> Iterable[EncodedBatch | Rejects]:
-    """:returns: The rows that can be encoded, and apart from them those that cannot."""
-    good: list[Run] = []
-    rejects: list[Reject] = []
-    for start in range(0, len(run.rows), ENCODED_ROWS):
-        block = Run(run.rows[start : start + ENCODED_ROWS], run.first + start)
-        try:
-            encode(block.rows, block.first)
-        except Detour:
-            good.append(block)
-        except Exception:  # noqa: BLE001 - a value may be of any class, which may raise anything
-            found = _separate(block, hooks, target)
-            good += found[0]
-            rejects += found[1]
-        else:
-            good.append(block)
-    if rejects:
-        yield Rejects(tuple(rejects))
-    if good:
-        yield EncodedBatch(good, encode)
 
 
 def _separate(run: Run, hooks: Sequence[Hook | None], target: LoadTarget) -> tuple[list[Run], list[Reject]]:
