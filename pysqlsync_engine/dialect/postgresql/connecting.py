@@ -7,6 +7,19 @@ import ssl
 
 from pysqlsync_engine.parameters import ConnectionParameters, SSLMode
 
+SERVER_SETTINGS = {
+    "application_name": "pysqlsync",
+    "timezone": "UTC",
+    "standard_conforming_strings": "on",
+    # every statement is run once and most are short: compiling them costs more than it saves
+    "jit": "off",
+}
+"""
+Sent when a connection is opened, so that they also outlive a reset.
+
+PgBouncer has to be told `ignore_startup_parameters = jit`.
+"""
+
 
 def protection(parameters: ConnectionParameters) -> ssl.SSLContext | str | bool:
     """:returns: What the driver takes for a level of protection; only `PREFER` may go without."""

@@ -19,7 +19,13 @@ from pysqlsync_engine.dialect.postgresql.answers import (
     may_accept_later,
 )
 from pysqlsync_engine.dialect.postgresql.capabilities import capabilities_of
-from pysqlsync_engine.dialect.postgresql.connecting import diagnose, lock_key, protection, without_frames
+from pysqlsync_engine.dialect.postgresql.connecting import (
+    SERVER_SETTINGS,
+    diagnose,
+    lock_key,
+    protection,
+    without_frames,
+)
 from pysqlsync_engine.errors import ConnectError, DialectError, LockTimeoutError, StatementError
 from pysqlsync_engine.model.id_types import QualifiedId
 from pysqlsync_engine.parameters import ConnectionParameters
@@ -39,19 +45,6 @@ DEFAULT_PORT = 5432
 
 CLOSE_TIMEOUT_S = 10.0
 """How long a server may take to say good-bye before the connection is cut."""
-
-SERVER_SETTINGS = {
-    "application_name": "pysqlsync",
-    "timezone": "UTC",
-    "standard_conforming_strings": "on",
-    # every statement is run once and most are short: compiling them costs more than it saves
-    "jit": "off",
-}
-"""
-Sent when a connection is opened, so that they also outlive a reset.
-
-PgBouncer has to be told `ignore_startup_parameters = jit`.
-"""
 
 
 class PostgreSQLSession:
@@ -100,14 +93,14 @@ class PostgreSQLSession:
 
     async def _roll_back(self, transaction: Any) -> None:
         """Undo after an error; the error that led here is the one to report, so a connection that fails is cut."""
-        if self._connection.is_closed():
+        if _is_closed(self._connection):
             return
         try:
             await transaction.rollback()
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
-            self._connection.terminate()
+            _cut(self._connection)
         except asyncio.CancelledError:
-            self._connection.terminate()
+            _cut(self._connection)
             raise
 
     async def lock_schema(self, name: str, *, timeout_s: float) -> None:
@@ -143,7 +136,7 @@ class PostgreSQLSession:
             await self._set_lock_timeout(f"{max(1, math.ceil(timeout_s * 1000))}ms")
             yield
         finally:
-            if not self._connection.is_closed():
+            if not _is_closed(self._connection):
                 await self.fetch("SELECT pg_catalog.pg_advisory_unlock($1)", lock_key(name))
                 await self.execute("RESET lock_timeout")
 
@@ -154,7 +147,7 @@ class PostgreSQLSession:
         try:
             yield
         finally:
-            if not self._connection.is_closed():
+            if not _is_closed(self._connection):
                 await self._set_lock_timeout(before)
 
     async def _set_lock_timeout(self, setting: str) -> None:
@@ -240,6 +233,19 @@ class _Feed:
         except Exception as error:
             self.error = error
             raise
+
+
+def _is_closed(connection: Any) -> bool:
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        # it was lost, so that its pool has taken it back
+        return True
+
+
+def _cut(connection: Any) -> None:
+    if not _is_closed(connection):
+        connection.terminate()
 
 
 class PostgreSQLPool:
@@ -359,14 +365,15 @@ def _translated(statement: str) -> Generator[None]:
     except asyncpg.PostgresError as error:
         sqlstate = _field(error, "sqlstate")
         kind = LockTimeoutError if sqlstate == LOCK_NOT_AVAILABLE else StatementError
+        message, is_lost = _field(error, "message") or str(error), ends_connection(sqlstate)
         raise kind(
-            _field(error, "message") or str(error),
+            _lost(message) if is_lost else message,
             statement=statement,
             sqlstate=sqlstate,
             detail=_field(error, "detail"),
             column=_field(error, "column_name"),
             constraint=_field(error, "constraint_name"),
-            is_lost=ends_connection(sqlstate),
+            is_lost=is_lost,
             is_transient=is_transient(sqlstate),
         ) from error
     except TimeoutError as error:
@@ -374,15 +381,17 @@ def _translated(statement: str) -> Generator[None]:
             "no answer within command_timeout_s; the statement was cancelled", statement=statement
         ) from error
     except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
-        text, is_lost = str(error) or type(error).__name__, _is_lost(error)
-        message = f"the connection to the server was lost ({text}); connect again and repeat" if is_lost else text
-        raise StatementError(message, statement=statement, is_lost=is_lost) from error
+        message, is_lost = str(error) or type(error).__name__, _is_lost(error)
+        raise StatementError(_lost(message) if is_lost else message, statement=statement, is_lost=is_lost) from error
+
+
+def _lost(text: str) -> str:
+    return f"the connection to the server was lost ({text}); connect again and repeat"
 
 
 def _is_lost(error: Exception) -> bool:
     """:returns: True if an error that does not come from the server means that the connection is gone."""
-    text = str(error)
-    return isinstance(error, OSError) or "closed" in text or "released" in text
+    return isinstance(error, OSError) or any(word in str(error) for word in ("closed", "released"))
 
 
 def _field(error: Any, name: str) -> str | None:
