@@ -277,7 +277,7 @@ def test_load_reads_files_of_each_format(shell: Shell) -> None:
     told = shell.fails("load", "shop:Customer", "customers.csv")
     assert "row 1" in told
     (shell.directory / "customers.tsv.gz").write_bytes(gzip.compress(b"name\tid\nB\\tb\t2\n"))
-    assert "1 row read, 1 inserted or updated" in shell.must(
+    assert "1 row read, 0 inserted, 1 updated" in shell.must(
         "load", "shop:Customer", "customers.tsv.gz", "--mode", "upsert"
     )
     lines = '{"id": 3, "name": "C", "owes": 2.25}\n{"id": 4, "name": "D"}\n'

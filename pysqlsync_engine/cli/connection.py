@@ -9,9 +9,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from pysqlsync_engine.cli.dsn import Target
-from pysqlsync_engine.data.load_options import LoadMode, LoadOptions
 from pysqlsync_engine.data.load_report import LoadReport
-from pysqlsync_engine.data.sources import RecordSource
 from pysqlsync_engine.discovery.assemble import assemble
 from pysqlsync_engine.engine import Engine
 from pysqlsync_engine.factory import get_dialect
@@ -21,6 +19,7 @@ from pysqlsync_engine.migration.order import order
 from pysqlsync_engine.migration.plan import Plan, fingerprint, make_plan
 from pysqlsync_engine.model.object_types import Catalog
 from pysqlsync_engine.options import GeneratorOptions, SyncPolicy
+from pysqlsync_engine.streams import StreamJob
 
 Result = TypeVar("Result")
 
@@ -86,13 +85,22 @@ async def plan_databases(source: Target, target: Target, namespaces: Sequence[st
 
 
 async def load_rows(
-    target: Target, options: GeneratorOptions, cls: type, source: RecordSource, mode: LoadMode
-) -> LoadReport:
-    """:returns: What was stored of the rows of a source."""
+    target: Target, options: GeneratorOptions, cls: type, jobs: Sequence[StreamJob], connections: int
+) -> list[LoadReport]:
+    """
+    :param cls: Whose table the jobs are for, on whatever server it is.
+    :param connections: How many of them are under way at most.
+    :returns: What was stored of each.
+    """
     engine = engine_of(target)
-    async with engine.create_connection(target.parameters, options) as conn:
-        table = conn.get_table(cls)
-        return await conn.load(table, source, options=LoadOptions(mode))
+    if len(jobs) == 1:
+        async with engine.create_connection(target.parameters, options) as conn:
+            return [await conn.load(conn.get_table(cls), jobs[0].source, options=jobs[0].options)]
+    async with engine.create_pool(target.parameters, options, max_size=connections) as pool:
+        async with pool.connection() as conn:
+            table = conn.get_table(cls)
+        reports = await pool.load_all([replace(job, table=table) for job in jobs], connections=connections)
+    return [reports[job.name] for job in jobs]
 
 
 async def plan_classes_to_database(

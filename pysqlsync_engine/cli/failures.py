@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from pysqlsync_engine.errors import EngineError
+from pysqlsync_engine.streams import StreamsError
 
 _ALLOW = re.compile(r"SyncPolicy\(allow=\{([^}]*)\}\)")
 _KEEP = re.compile(r"SyncPolicy\(keep=\((.*?),?\)\)")
@@ -14,6 +15,8 @@ _PLAIN = (OSError, ValueError, TypeError)
 
 def describe(error: BaseException) -> str:
     """:returns: A line for people, without a password."""
+    if isinstance(error, StreamsError):
+        return "\n".join(f"{name}: {describe(failure)}" for name, failure in error.failed.items())
     if isinstance(error, EngineError):
         return _switches(str(error))
     if isinstance(error, OSError) and error.filename is not None:

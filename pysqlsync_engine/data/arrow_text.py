@@ -82,7 +82,8 @@ class ColumnText:
         join = partial(self._compute.binary_join_element_wise, null_handling="replace", null_replacement="\\N")
         columns[-1] = join(columns[-1], "", "\n")
         lines = join(*columns, "\t") if len(columns) > 1 else columns[0]
-        end: int = memoryview(lines.buffers()[1]).cast("i")[lines.offset + len(lines)]
+        offsets: Any = memoryview(lines.buffers()[1]).cast("i")
+        end: int = offsets[lines.offset + len(lines)]
         return lines.buffers()[2].slice(0, end).to_pybytes()
 
     def _choose(self, kind: Any, annotation: Any, data_type: SqlType, rule: TextColumn) -> Write | None:
