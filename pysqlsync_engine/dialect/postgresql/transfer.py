@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -12,7 +12,15 @@ from pysqlsync_engine.data.hooks import Detour, Hook, is_collection, refuse, tex
 from pysqlsync_engine.data.labels import extensible_hook, label_hook
 from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.model.annotations import unwrap
-from pysqlsync_engine.model.data_types import SqlArray, SqlBit, SqlDate, SqlOpaque, SqlTimestamp, SqlType
+from pysqlsync_engine.model.data_types import (
+    SqlArray,
+    SqlBit,
+    SqlDate,
+    SqlNetworkAddress,
+    SqlOpaque,
+    SqlTimestamp,
+    SqlType,
+)
 from pysqlsync_engine.model.object_types import Column, Lookup
 
 DATE_RANGE = ("'0001-01-01'", "'9999-12-31'")
@@ -57,7 +65,16 @@ def make_transfer(target: LoadTarget, position: int) -> Transfer:
         raise TypeError(f"{target.table.name.display}.{column.name.name}: {error}") from error
     if isinstance(column.data_type, SqlDate | SqlTimestamp):
         return Transfer(column, choose_hook(annotation, column.data_type), limits=_limits(column.data_type))
+    if isinstance(column.data_type, SqlNetworkAddress) and hook is not None:
+        return Transfer(column, _short_address(hook))
     return Transfer(column, hook)
+
+
+def _short_address(hook: Hook) -> Hook:
+    """:returns: A hook that gives the driver numbers for addresses: others it would write as text, and read again."""
+    if not any(name == "IPv4Address" for name, _ in hook.names):
+        return hook
+    return replace(hook, expression="int({v}) if {v}.__class__ is {IPv4Address} else {encode}({v})")
 
 
 def find_lookup(target: LoadTarget, position: int) -> Lookup | None:
