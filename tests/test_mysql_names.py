@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from pysqlsync_engine.dialect.mysql.pool import connect
@@ -12,6 +14,7 @@ from pysqlsync_engine.model.data_types import SqlInteger
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 from pysqlsync_engine.model.object_types import Catalog, CheckConstraint, Column, Constraint, Namespace, Table
 from tests.server_types import Server
+from tests.test_mysql_alter import state
 from tests.test_mysql_schema import discover, execute, script
 
 
@@ -57,3 +60,44 @@ async def test_checks_that_cannot_be_told_apart_are_refused_before_anything_is_c
         return
     with pytest.raises(UnsupportedError, match=r"b: A__b__positive: a has a constraint of this name too"):
         lower(given, mysql.capabilities)
+
+
+PARENT = "CREATE TABLE p (id int PRIMARY KEY)"
+FIRST = "CREATE TABLE c (a int, b int, KEY ka (a), KEY kb (b), {})"
+SECOND = "CREATE TABLE d (a int, KEY ka (a), {})"
+REFERENCES = (
+    (("f", "g"), "h"),
+    (("g", "f"), "h"),
+    (("h", "f"), "g"),
+    (("F", "h"), "i"),
+)
+
+
+async def test_foreign_keys_exchange_names(mysql: Server) -> None:
+    def tables(names: tuple[tuple[str, str], str]) -> list[str]:
+        first, second = (
+            ", ".join(
+                f"CONSTRAINT {name} FOREIGN KEY ({column}) REFERENCES p (id)"
+                for name, column in zip(each, "ab", strict=False)
+            )
+            for each in (names[0], names[1])
+        )
+        return [PARENT, FIRST.format(first), SECOND.format(second)]
+
+    async with connect(mysql.parameters) as session:
+        for source, target in itertools.permutations(REFERENCES, 2):
+            wanted = await state(session, tables(target))
+            current = await state(session, tables(source))
+            statements = script(session, current, wanted)
+            await execute(session, statements)
+            assert script(session, await discover(session), wanted) == [], statements
+
+
+async def test_checks_of_a_table_exchange_names(mysql: Server) -> None:
+    checks = ("x", "y", "z")
+    async with connect(mysql.parameters) as session:
+        for names in (*itertools.permutations(checks), checks):
+            current = await discover(session)
+            desired = await canonicalize(session, current, lower(catalog({"t": names}), mysql.capabilities))
+            await execute(session, script(session, current, desired))
+            assert script(session, await discover(session), desired) == []

@@ -16,6 +16,7 @@ from pysqlsync_engine.migration.catalogs import enums_of, tables_of
 from pysqlsync_engine.migration.diff_table import TablePair, detachment, diff_table, table_alterations
 from pysqlsync_engine.migration.diff_types import diff_domains, diff_enums, diff_structs, replaced_domains
 from pysqlsync_engine.migration.documents import check_documents
+from pysqlsync_engine.migration.index_names import lend_names
 from pysqlsync_engine.migration.list_moves import ListMoves, OwnerMoves, find_list_moves
 from pysqlsync_engine.migration.operations import (
     AddForeignKey,
@@ -112,6 +113,7 @@ def compare(
         *(operation for pair in pairs for operation in _altered(pair, unsettled, capabilities)),
         *lookup_operations(tables),
     )
+    operations = tuple(lend_names(operations, capabilities))
     return Difference(operations, (*renaming.warnings, *_stale_labels(before, target), *moves.warnings))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from pysqlsync_engine.capabilities import Capabilities
 from pysqlsync_engine.migration.counting import IndexChanges, Stages, join_indexes, must_join
 from pysqlsync_engine.migration.list_moves import OwnerMoves
-from pysqlsync_engine.migration.matching import Matching, match, rename_pairs
+from pysqlsync_engine.migration.matching import Matching, borrowed_name, match, rename_pairs
 from pysqlsync_engine.migration.mentions import (
     constraint_columns,
     constraint_expressions,
@@ -40,6 +40,7 @@ from pysqlsync_engine.model.object_types import (
     DomainType,
     ForeignKeyConstraint,
     Index,
+    PrimaryKeyConstraint,
     Table,
 )
 
@@ -208,6 +209,9 @@ def _early_changes(pair: TablePair, unsettled: Unsettled, capabilities: Capabili
         mentioned = {x for text in constraint_expressions(constraint) for x in names_in(text)}
         if (name, constraint.name) in unsettled.names | unsettled.check_names or mentioned & moving:
             yield DropConstraint(constraint)
+        elif (name, constraint.name) in unsettled.lent:
+            borrowed = LocalId(borrowed_name(constraint.name.name))
+            yield RenameConstraint(constraint, replace(constraint, name=borrowed))
     for column in source.columns:
         if column.generated is not None and not names_in(column.generated.expression).isdisjoint(moving):
             yield DropColumn(column)
@@ -241,6 +245,9 @@ def _without(table: Table, early: tuple[TableChange, ...]) -> Table:
             case DropConstraint(constraint=constraint):
                 primary_key = None if constraint == primary_key else primary_key
                 constraints = [c for c in constraints if c != constraint]
+            case RenameConstraint(source=before, target=after):
+                primary_key = after if isinstance(after, PrimaryKeyConstraint) else primary_key
+                constraints = [after if c == before else c for c in constraints]
             case DropColumn(column=column):
                 del columns[column.name]
             case AlterColumn(target=column):
@@ -329,6 +336,7 @@ def _is_unsettled(table: Table, key: Constraint, unsettled: Unsettled, replaced:
     used: frozenset[ColumnId] = referenced_names(table.name, key)
     return (
         not used.isdisjoint(unsettled.columns)
+        or (table.name, key.name) in unsettled.reference_names
         or (key.referenced_table, frozenset(key.referenced_columns)) in unsettled.keys
         or not replaced.isdisjoint(key.columns)
     )
@@ -370,6 +378,9 @@ def _translated(
     match change:
         case DropConstraint(constraint=constraint):
             return DropConstraint(constraints[constraint.name])
+        case RenameConstraint(source=before, target=after):
+            former = constraints[before.name]
+            return RenameConstraint(former, replace(former, name=after.name))
         case DropColumn(column=column):
             return DropColumn(columns[column.name])
         case AlterColumn(source=before, target=after):

@@ -79,7 +79,7 @@ Within a stage, which operation comes first where neither depends on the other.
 
 _SETTLING = next(number for number, ranks in enumerate(_STAGES) if ranks == (AlterTable,))
 
-Event = tuple[str, QualifiedId | str | tuple[QualifiedId, LocalId] | None]
+Event = tuple[str, QualifiedId | str | tuple[QualifiedId, LocalId] | tuple[str | None, str] | None]
 """What has happened to an object or a namespace: `("made", ...)`."""
 
 Subject = EnumType | StructType | DomainType | Table
@@ -246,6 +246,7 @@ def _signals_of_rename(operation: RenameTable | RenameType | RenameIndex) -> Ite
             yield "free", subject.name
         case RenameIndex(table=table, source=source, target=target):
             yield "index free", (table, source.name)
+            yield "index name free", (table.namespace, source.name.name)
             yield "index name borrowed", (table, target.name)
 
 
@@ -290,6 +291,8 @@ def _awaits_of_rename(operation: RenameTable | RenameType | RenameIndex) -> Iter
         case RenameIndex(table=table, source=source, target=target) if source.name != target.name:
             if is_borrowed(source.name):
                 yield "index name borrowed", (table, source.name)
+                # what has the name may be an index of another table
+                yield "index name free", (table.namespace, target.name.name)
             if not is_borrowed(target.name):
                 yield "index free", (table, target.name)
         case _:

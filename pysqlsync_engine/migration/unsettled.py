@@ -36,6 +36,8 @@ class Unsettled:
     :param columns: Columns that no foreign key can use while they change.
     :param keys: Columns of keys that are dropped: no foreign key can refer to all of these.
     :param names: Keys that have the names of other keys, or of indexes, that are to come.
+    :param lent: Keys that get another name, but have so far the names of other keys, or of indexes, that are to come.
+    :param reference_names: Foreign keys whose new names are those of others so far.
     :param check_names: Checks that have the names of those that other tables get.
     :param labels: Columns of enumeration types that are created anew: no expression can mention them meanwhile.
     :param domains: Types that are created anew with other values, as they are.
@@ -44,6 +46,8 @@ class Unsettled:
     columns: frozenset[ColumnId] = frozenset()
     keys: frozenset[tuple[QualifiedId, frozenset[LocalId]]] = frozenset()
     names: frozenset[ColumnId] = frozenset()
+    lent: frozenset[ColumnId] = frozenset()
+    reference_names: frozenset[ColumnId] = frozenset()
     check_names: frozenset[ColumnId] = frozenset()
     labels: frozenset[ColumnId] = frozenset()
     domains: Mapping[QualifiedId, DomainType] = field(default_factory=dict[QualifiedId, DomainType])
@@ -68,11 +72,14 @@ def find_unsettled(
     columns = {
         (new.name, column) for old, new in pairs for column in _unsettled_columns(old, new, labels, capabilities)
     }
+    in_the_way = tuple(_names_in_the_way(pairs, target_tables, capabilities))
     keys = {(new.name, columns) for old, new in pairs for columns in key_columns(_dropped_parts(old, new))}
     return Unsettled(
         columns=frozenset(columns) | labels,
         keys=frozenset(keys),
-        names=frozenset(_names_in_the_way(pairs, target_tables, capabilities)),
+        names=frozenset(key for key, stays in in_the_way if not stays),
+        lent=frozenset(key for key, stays in in_the_way if stays),
+        reference_names=frozenset(_references_in_the_way(pairs, capabilities)),
         check_names=frozenset(_checks_in_the_way(pairs, target_tables, capabilities)),
         labels=labels,
         domains=domains,
@@ -142,8 +149,12 @@ def _keys(table: Table) -> tuple[Constraint, ...]:
 
 def _names_in_the_way(
     pairs: Iterable[tuple[Table, Table]], target_tables: Iterable[Table], capabilities: Capabilities | None
-) -> Iterator[ColumnId]:
-    """Constraints that go while another object, of the namespace or of the table, gets their name."""
+) -> Iterator[tuple[ColumnId, bool]]:
+    """
+    Keys whose name another object, of the namespace or of the table, gets.
+
+    :returns: Each key, and whether it stays under another name.
+    """
     per_table = capabilities is not None and capabilities.index_names_per_table
     owners: dict[tuple[object, LocalId], set[QualifiedId | None]] = {}
     for table in target_tables:
@@ -156,9 +167,25 @@ def _names_in_the_way(
             owners.setdefault((space, index.name), set()).add(None)
     for old, new in pairs:
         space = new.name if per_table else new.name.namespace
-        for constraint in match(_keys(old), _keys(new)).dropped:
-            if owners.get((space, constraint.name), set()) - {new.name}:
-                yield new.name, constraint.name
+        matching = match(_keys(old), _keys(new))
+        renamed = [before for before, after in matching.same if before.name != after.name]
+        for key in (*matching.dropped, *renamed):
+            if owners.get((space, key.name), set()) - {new.name}:
+                yield (new.name, key.name), key in renamed
+
+
+def _references_in_the_way(
+    pairs: Iterable[tuple[Table, Table]], capabilities: Capabilities | None
+) -> Iterator[ColumnId]:
+    """Foreign keys that get names of others, where all in the database are to be told apart, and none can be renamed in place."""
+    if capabilities is None or capabilities.namespaces:
+        return
+    pairs = tuple(pairs)
+    taken = {key.name.name.lower() for old, _ in pairs for key in old.foreign_keys}
+    for old, new in pairs:
+        for before, after in match(old.foreign_keys, new.foreign_keys).same:
+            if before.name != after.name and after.name.name.lower() in taken:
+                yield new.name, before.name
 
 
 def _checks_in_the_way(

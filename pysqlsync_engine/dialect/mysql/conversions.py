@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TypeGuard
 
 from pysqlsync_engine.dialect.mysql.objects import MySQLColumn
-from pysqlsync_engine.migration.operations import AlterColumn, TableChange
+from pysqlsync_engine.migration.matching import is_borrowed
+from pysqlsync_engine.migration.operations import AlterColumn, RenameConstraint, TableChange
 from pysqlsync_engine.migration.relabelling import KEY_ON_ITS_WAY
 from pysqlsync_engine.model.data_types import (
     SqlBinary,
@@ -18,9 +20,31 @@ from pysqlsync_engine.model.data_types import (
     SqlType,
     SqlUuid,
 )
+from pysqlsync_engine.model.id_types import LocalId
 
 _TEXT = SqlCharacter(255)
 """Holds every value of types that have no other way to each other, and can be in a key."""
+
+
+def direct_renames(changes: Iterable[TableChange]) -> Iterator[TableChange]:
+    """
+    :returns: The changes without names that are borrowed for a while: in one statement, constraints exchange names as they are.
+    """
+    listed = list(changes)
+    lent = {each.target.name: each.source for each in listed if _lends_name(each)}
+    for change in listed:
+        if isinstance(change, RenameConstraint) and change.source.name in lent:
+            yield RenameConstraint(lent[change.source.name], change.target)
+        elif not (_lends_name(change) and any(_takes_back(each, change.target.name) for each in listed)):
+            yield change
+
+
+def _lends_name(change: TableChange) -> TypeGuard[RenameConstraint]:
+    return isinstance(change, RenameConstraint) and is_borrowed(change.target.name)
+
+
+def _takes_back(change: TableChange, name: LocalId) -> bool:
+    return isinstance(change, RenameConstraint) and change.source.name == name
 
 
 def interim_columns(changes: Iterable[TableChange]) -> Iterator[MySQLColumn]:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pysqlsync_engine.capabilities import Capabilities
 from pysqlsync_engine.dialect.mysql.capabilities import features_of
 from pysqlsync_engine.dialect.mysql.constraints import WORD_INDEXES
-from pysqlsync_engine.dialect.mysql.conversions import interim_columns
+from pysqlsync_engine.dialect.mysql.conversions import direct_renames, interim_columns
 from pysqlsync_engine.dialect.mysql.expressions import write_expression
 from pysqlsync_engine.dialect.mysql.label_writer import MySQLLabelWriter
 from pysqlsync_engine.dialect.mysql.objects import MySQLColumn, MySQLTable
@@ -260,7 +260,7 @@ class MySQLWriter(MySQLLabelWriter):
     def alter_table(self, operation: AlterTable) -> Iterator[str]:
         """:returns: A statement that renames columns, if there are such, and one for all other changes."""
         renames = [change for change in operation.changes if isinstance(change, RenameColumn)]
-        others = [change for change in operation.changes if not isinstance(change, RenameColumn)]
+        others = [change for change in direct_renames(operation.changes) if not isinstance(change, RenameColumn)]
         name = operation.target.name
         yield from self.alter(name, (action for change in renames for action in self.actions(change)))
         for change in others:
