@@ -2,7 +2,8 @@
 
 from pysqlsync_dagster.assets import AssetOptions, TableSet, build_assets, plan_tables, table_assets
 from pysqlsync_dagster.drift import build_drift_checks
-from pysqlsync_dagster.feeds import ByPartition, Contract, Source, TableFeed
+from pysqlsync_dagster.feeds import ByPartition, Contract, SinceWatermark, Source, TableFeed
+from pysqlsync_dagster.load_metadata import RejectPreview
 from pysqlsync_dagster.partitions import PartitionSlice
 from pysqlsync_dagster.resources import (
     DatabaseResource,
@@ -26,7 +27,9 @@ __all__ = [
     "MySQLResource",
     "PartitionSlice",
     "PostgreSQLResource",
+    "RejectPreview",
     "ServerResource",
+    "SinceWatermark",
     "Source",
     "SyncSchedule",
     "TableFeed",

@@ -10,6 +10,8 @@ from typing import Any
 import dagster as dg
 
 from pysqlsync_dagster.feeds import Source, TableFeed, feed_of
+from pysqlsync_dagster.load_metadata import RejectPreview
+from pysqlsync_dagster.metadata import pii_columns
 from pysqlsync_dagster.resources import DatabaseResource
 from pysqlsync_dagster.schema_asset import build_schema_asset
 from pysqlsync_dagster.table_loader import TableLoader
@@ -28,6 +30,7 @@ class AssetOptions:
     :param pool: Concurrency pool of the assets.
     :param op_tags: Tags of the steps.
     :param concurrency: Most partitions of a table to load at the same time, each on a connection of the resource's own pool.
+    :param preview: What the UI shows of rows that were set aside.
     :param automation_condition: When assets are to be loaded, for those that the translator says nothing of.
     :param freshness_policy: How old assets may be, for those that the translator says nothing of.
     """
@@ -38,6 +41,7 @@ class AssetOptions:
     pool: str | None = None
     op_tags: Mapping[str, str] | None = None
     concurrency: int = 1
+    preview: RejectPreview = RejectPreview()
     automation_condition: dg.AutomationCondition[Any] | None = None
     freshness_policy: dg.FreshnessPolicy | None = None
 
@@ -126,8 +130,19 @@ def plan_tables(
     schema = build_schema_asset(tables, policy=policy, resource=options.resource, contracts=contracts)
     specs = build_table_specs(tables, translator=translator, upstream=[schema.key], feeds=feeds)
     specs = {cls: options.complete(spec) for cls, spec in specs.items()}
+    personal = {each.cls for each in tables.tables() if pii_columns(each.table)}
     loaders = tuple(
-        TableLoader(tables, cls, specs[cls], feeds[cls], policy, schema.key, options.concurrency)
+        TableLoader(
+            tables,
+            cls,
+            specs[cls],
+            feeds[cls],
+            policy,
+            schema.key,
+            concurrency=options.concurrency,
+            preview=options.preview,
+            has_pii=cls in personal,
+        )
         for cls in references_first(specs)
         if cls in feeds
     )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import enum
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, TypeAlias
 
 import dagster as dg
 
 from pysqlsync_dagster.partitions import PartitionSlice, has_time
-from pysqlsync_engine.base import LoadOptions
+from pysqlsync_engine.base import LoadOptions, lower_bound
 from pysqlsync_engine.data.sources import Batches, Fields, RecordSource, Window
 
 Row: TypeAlias = tuple[Any, ...]
@@ -27,7 +28,20 @@ class ByPartition:
     make: Callable[[PartitionSlice], RecordSource]
 
 
-AnySource: TypeAlias = RecordSource | ByPartition
+@dataclass(frozen=True, slots=True)
+class SinceWatermark:
+    """
+    A source that is read from where its stream has come to; the load options name the watermark.
+
+    :param make: Makes the source of the rows from a value on, that value included; `None` stands for all rows.
+    :param overlap: How far behind the watermark rows may still appear or change: a time, or a number for watermarks that are numbers.
+    """
+
+    make: Callable[[Any], RecordSource]
+    overlap: timedelta | int | None = None
+
+
+AnySource: TypeAlias = RecordSource | ByPartition | SinceWatermark
 
 Source: TypeAlias = AnySource | Mapping[str, AnySource]
 """Where the rows of a table come from; several sources have names, the first is taken unless the run says otherwise."""
@@ -80,6 +94,11 @@ class TableFeed:
         if not self.sources:
             raise ValueError(f"{table}: expected at least one record source; got an empty mapping")
         for source in self.sources.values():
+            if isinstance(source, SinceWatermark) and (partitions is not None or self.load.watermark is None):
+                raise ValueError(
+                    f"{table}: its source is read from a watermark, but it has {'partitions' if partitions else 'none'}; give "
+                    "TableFeed(load=LoadOptions(watermark=...)) without partitions"
+                )
             if isinstance(source, ByPartition) and partitions is None:
                 raise ValueError(f"{table}: its source is made by partition, but it has none; give a plain source")
             if not isinstance(source, ByPartition) and partitions is not None and not has_time(partitions):
@@ -94,12 +113,15 @@ def feed_of(source: Source | TableFeed) -> TableFeed:
     return source if isinstance(source, TableFeed) else TableFeed(source)
 
 
-def source_of(source: AnySource, wanted: PartitionSlice | None) -> RecordSource:
+def source_of(source: AnySource, wanted: PartitionSlice | None, *, reached: Any = None) -> RecordSource:
     """
     :param wanted: The partition to load; `None` for the whole table.
+    :param reached: Watermark of the stream; `None` if there is none yet.
     :returns: What holds the rows.
     :raises ValueError: if the source is made by partition, and there is none.
     """
+    if isinstance(source, SinceWatermark):
+        return source.make(lower_bound(reached, source.overlap))
     if not isinstance(source, ByPartition):
         return source
     if wanted is None:

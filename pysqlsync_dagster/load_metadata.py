@@ -2,10 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import dagster as dg
+
 from pysqlsync_engine.base import Counts, LoadReport
+from pysqlsync_engine.data.auditing import RejectedRow
+
+
+@dataclass(frozen=True, slots=True)
+class RejectPreview:
+    """
+    What the UI shows of rows that were set aside.
+
+    :param rows: How many of them at most; 0 for none.
+    :param values: True to show the records themselves, False to show only where they are and what is wrong; `None` shows them unless
+        the table has columns marked as `Pii`, or values are redacted.
+    """
+
+    rows: int = 10
+    values: bool | None = None
+
+
+def rejected_preview(rows: Sequence[RejectedRow], *, hidden: bool) -> dg.TableMetadataValue:
+    """:returns: Rejected rows as a table; with `hidden`, without the records."""
+    records = [
+        dg.TableRecord(
+            {
+                "row": row.row,
+                "place": row.place or "",
+                "column": row.column or "",
+                "reason": row.reason,
+                "record": "(hidden)" if hidden else row.record or "",
+            }
+        )
+        for row in rows
+    ]
+    columns = [dg.TableColumn(name, "int" if name == "row" else "string") for name in records[0].data]
+    return dg.MetadataValue.table(records, schema=dg.TableSchema(columns=columns))
 
 
 def kept_rows(counts: Counts) -> int:
@@ -15,11 +52,6 @@ def kept_rows(counts: Counts) -> int:
 
 def watermark_moment(watermark: object) -> datetime | None:
     """:returns: The watermark as a moment, in UTC where it does not say; `None` if it is something else."""
-    if isinstance(watermark, str):
-        try:
-            watermark = datetime.fromisoformat(watermark)
-        except ValueError:
-            return None
     if not isinstance(watermark, datetime):
         return None
     return watermark if watermark.tzinfo is not None else watermark.replace(tzinfo=UTC)
@@ -34,10 +66,13 @@ def watermark_metadata(watermark: object, now: datetime) -> dict[str, Any]:
     return {"watermark": str(watermark), **lag}
 
 
-def load_metadata(report: LoadReport, *, total: int | None, feed: str, now: datetime) -> dict[str, Any]:
+def load_metadata(
+    report: LoadReport, *, total: int | None, feed: str, watermark: object, now: datetime
+) -> dict[str, Any]:
     """
     :param total: Rows in the whole table afterwards; `None` if the stream was one partition of it.
     :param feed: Name of the record source; empty for the only one.
+    :param watermark: How far the stream has come; `None` if that is not recorded.
     :param now: The present, to tell the lag of the watermark by; with a time zone.
     :returns: What one stream did.
     """
@@ -58,7 +93,7 @@ def load_metadata(report: LoadReport, *, total: int | None, feed: str, now: date
         "rows_per_second": round(report.rows_per_second),
         "bytes": report.sent_bytes,
         "speed": report.speed.value,
-        **watermark_metadata(report.watermark, now),
+        **watermark_metadata(watermark, now),
     }
     if report.notes:
         shown["notes"] = "\n".join(report.notes)

@@ -76,6 +76,20 @@ class DatabaseResource(dg.ConfigurableResource[Any]):
         async with self.open():
             yield self
 
+    @property
+    def pool(self) -> ConnectionPool:
+        """
+        Connections that are lent out.
+
+        :raises RuntimeError: outside of a run and of `open`.
+        """
+        if self._pool is None:
+            raise RuntimeError(
+                "database resource: no pool is open; use it as a resource of an asset, or within `async with "
+                "resource.open():`"
+            )
+        return self._pool
+
     @asynccontextmanager
     async def connection(self, options: GeneratorOptions | None = None) -> AsyncGenerator[ConnectionContext, None]:
         """
@@ -84,12 +98,7 @@ class DatabaseResource(dg.ConfigurableResource[Any]):
         :param options: How data-classes become tables.
         :raises RuntimeError: outside of a run and of `open`.
         """
-        if self._pool is None:
-            raise RuntimeError(
-                "database resource: no pool is open; use it as a resource of an asset, or within `async with "
-                "resource.open():`"
-            )
-        async with self._pool.connection(options) as connection:
+        async with self.pool.connection(options) as connection:
             yield connection
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any
 
-from pysqlsync_dagster.feeds import AnySource, TableFeed, fitted, source_of
+from pysqlsync_dagster.feeds import AnySource, SinceWatermark, TableFeed, fitted, source_of
 from pysqlsync_dagster.partitions import PartitionSlice
-from pysqlsync_engine.base import ConnectionContext, LoadReport
+from pysqlsync_engine.base import ConnectionContext, ConnectionPool, LoadReport, Mark
+from pysqlsync_engine.data.auditing import RejectedRow
 from pysqlsync_engine.model.object_types import Table
-
-Lender: TypeAlias = Callable[[], AbstractAsyncContextManager[ConnectionContext]]
-"""Lends a connection of a pool."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +21,15 @@ class PartitionLoad:
 
     :param key: Partition key; `None` where the table is loaded whole.
     :param total: Rows in the table afterwards, where it is loaded whole; `None` for a partition.
+    :param mark: How far the stream has come in all; `None` if that is not recorded.
+    :param rejected: Some of the rows that were set aside, the newest first.
     """
 
     key: str | None
     report: LoadReport
     total: int | None = None
+    mark: Mark | None = None
+    rejected: tuple[RejectedRow, ...] = ()
 
 
 class PartitionLoadError(Exception):
@@ -43,31 +44,62 @@ class PartitionLoadError(Exception):
         self.key = key
 
 
-async def load_slice(
-    lend: Lender, table: Table, feed: TableFeed, source: AnySource, wanted: PartitionSlice | None
-) -> PartitionLoad:
-    """:returns: What one stream did, after its commit."""
-    key = None if wanted is None else wanted.key
-    window = None if wanted is None else wanted.window
-    try:
-        async with lend() as connection:
-            records = fitted(source_of(source, wanted), table.column_names, feed.contract)
-            report = await connection.load(table, records, options=feed.load, window=window)
+@dataclass(frozen=True, slots=True)
+class TableStream:
+    """
+    Streams of rows from one source into one table.
+
+    :param table: As `connection.get_table` has it.
+    :param preview_rows: How many rejected rows to look at after a stream.
+    """
+
+    pool: ConnectionPool
+    table: Table
+    feed: TableFeed
+    source: AnySource
+    preview_rows: int = 0
+
+    async def load(self, wanted: PartitionSlice | None) -> PartitionLoad:
+        """
+        Store the rows of a partition, or all rows, as a whole or not at all.
+
+        :raises PartitionLoadError: if that fails.
+        """
+        try:
+            records = source_of(self.source, wanted, reached=await self._reached())
+            report = await self.pool.load(
+                self.table,
+                fitted(records, self.table.column_names, self.feed.contract),
+                options=self.feed.load,
+                window=None if wanted is None else wanted.window,
+            )
+            return await self._described(wanted, report)
+        except Exception as error:
+            raise PartitionLoadError(None if wanted is None else wanted.key) from error
+
+    async def _reached(self) -> Any:
+        if not isinstance(self.source, SinceWatermark):
+            return None
+        async with self.pool.connection() as connection:
+            mark = await self._mark(connection)
+        return None if mark is None else mark.value
+
+    async def _mark(self, connection: ConnectionContext) -> Mark | None:
+        watermark = self.feed.load.watermark
+        return None if watermark is None else await connection.read_watermark(watermark.stream, self.table)
+
+    async def _described(self, wanted: PartitionSlice | None, report: LoadReport) -> PartitionLoad:
+        rejected = min(report.counts.rejected, self.preview_rows)
+        async with self.pool.connection() as connection:
             # The table may have rows that the source has no longer; to count costs little beside loading the whole table.
-            total = await connection.count_rows(table) if wanted is None else None
-    except Exception as error:
-        raise PartitionLoadError(key) from error
-    return PartitionLoad(key, report, total)
+            total = await connection.count_rows(self.table) if wanted is None else None
+            mark = await self._mark(connection)
+            rows = await connection.audit.rejected_rows(self.table.name, rejected) if rejected else []
+        return PartitionLoad(None if wanted is None else wanted.key, report, total, mark, tuple(rows))
 
 
 async def load_slices(
-    lend: Lender,
-    table: Table,
-    feed: TableFeed,
-    source: AnySource,
-    *,
-    wanted: Sequence[PartitionSlice | None],
-    concurrency: int = 1,
+    stream: TableStream, wanted: Sequence[PartitionSlice | None], *, concurrency: int = 1
 ) -> AsyncIterator[PartitionLoad]:
     """
     Store the rows of each partition in a transaction of its own.
@@ -82,7 +114,7 @@ async def load_slices(
     try:
         while left:
             while len(running) < min(concurrency, left):
-                running.add(asyncio.create_task(load_slice(lend, table, feed, source, next(waiting))))
+                running.add(asyncio.create_task(stream.load(next(waiting))))
             finished, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             left -= len(finished)
             # failures last: what is stored is to be recorded in any case

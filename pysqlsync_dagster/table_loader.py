@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 
 from pysqlsync_dagster.feeds import TableFeed
-from pysqlsync_dagster.load_metadata import load_metadata
+from pysqlsync_dagster.load_metadata import RejectPreview, load_metadata, rejected_preview
 from pysqlsync_dagster.partitions import slices
 from pysqlsync_dagster.resources import DatabaseResource
 from pysqlsync_dagster.schema_sync import require_in_sync
-from pysqlsync_dagster.streams import PartitionLoad, PartitionLoadError, load_slices
+from pysqlsync_dagster.streams import PartitionLoad, PartitionLoadError, TableStream, load_slices
 from pysqlsync_dagster.translator import TableModule
 from pysqlsync_engine.base import SyncPolicy
 from pysqlsync_engine.errors import EngineError
@@ -41,6 +41,7 @@ class TableLoader:
 
     :param schema_key: Asset that brings the table into existence.
     :param concurrency: Most partitions to load at the same time.
+    :param has_pii: True if the table has values that say something of a person.
     """
 
     tables: TableModule
@@ -50,6 +51,8 @@ class TableLoader:
     policy: SyncPolicy
     schema_key: dg.AssetKey
     concurrency: int = 1
+    preview: RejectPreview = RejectPreview()
+    has_pii: bool = False
 
     @property
     def key(self) -> dg.AssetKey:
@@ -87,14 +90,8 @@ class TableLoader:
             async with database.connection(self.tables.options) as connection:
                 table = connection.get_table(self.cls)
                 await require_in_sync(connection, self.tables, table, policy=self.policy, schema_key=self.schema_key)
-            async for load in load_slices(
-                lambda: database.connection(self.tables.options),
-                table,
-                self.feed,
-                self.feed.sources[name],
-                wanted=wanted,
-                concurrency=self.concurrency,
-            ):
+            stream = TableStream(database.pool, table, self._feed(), self.feed.sources[name], self.preview.rows)
+            async for load in load_slices(stream, wanted, concurrency=self.concurrency):
                 finished.append(load)
                 self._record(context, load, name)
         except EngineError as error:
@@ -107,13 +104,34 @@ class TableLoader:
             raise
         return dg.MaterializeResult(asset_key=self.key, metadata=self._definition_metadata())
 
+    def _feed(self) -> TableFeed:
+        """:returns: The feed, without values in messages where the module says so."""
+        if not self.tables.options.redact_values:
+            return self.feed
+        return replace(self.feed, load=replace(self.feed.load, redact_values=True))
+
     def _definition_metadata(self) -> dict[str, Any]:
         """:returns: Columns and their lineage, which each run shows as they were then."""
         names = ("dagster/column_schema", "dagster/column_lineage")
         return {name: self.spec.metadata[name] for name in names if name in self.spec.metadata}
 
     def _shown(self, load: PartitionLoad, feed: str) -> dict[str, Any]:
-        return load_metadata(load.report, total=load.total, feed=feed, now=datetime.now(UTC))
+        numbers = load_metadata(
+            load.report,
+            total=load.total,
+            feed=feed,
+            watermark=None if load.mark is None else load.mark.value,
+            now=datetime.now(UTC),
+        )
+        if not load.rejected:
+            return numbers
+        return {**numbers, "rejected_rows": rejected_preview(load.rejected, hidden=self._hides_values)}
+
+    @property
+    def _hides_values(self) -> bool:
+        if self.preview.values is not None:
+            return not self.preview.values
+        return self.feed.load.redact_values or self.tables.options.redact_values or self.has_pii
 
     def _record(self, context: dg.AssetExecutionContext, load: PartitionLoad, feed: str) -> None:
         """Add what one stream did to the materialization of its partition, and to the log."""
