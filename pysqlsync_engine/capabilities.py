@@ -50,6 +50,7 @@ class Capabilities:
     :param indexes_with_table: True if the statement that creates a table creates its indexes too.
     :param identifiers_in_characters: True if names are limited in characters; then `max_identifier_bytes` counts these.
     :param max_label_characters: Longest label of an enumeration; `None` where the limit is that of a name.
+    :param client_files: False where rows cannot be sent as a file of the client, as the server does not permit it.
     """
 
     version: ServerVersion
@@ -74,3 +75,4 @@ class Capabilities:
     indexes_with_table: bool = False
     identifiers_in_characters: bool = False
     max_label_characters: int | None = None
+    client_files: bool = True

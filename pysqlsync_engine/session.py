@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from pysqlsync_engine.capabilities import Capabilities
-from pysqlsync_engine.model.id_types import QualifiedId
 from pysqlsync_engine.parameters import ConnectionParameters
 
 Row = tuple[Any, ...]
@@ -72,18 +71,6 @@ class Session(Protocol):
 
     def unlimited_locks(self) -> AbstractAsyncContextManager[None]:
         """Wait for locks as long as it takes, until leaving; for statements that are in nobody's way while they wait."""
-        ...
-
-    async def copy(self, table: QualifiedId, columns: Sequence[str], batches: AsyncIterator[Iterable[Row]]) -> int:
-        """
-        Stream rows into a table by the fastest means that the driver has for typed values.
-
-        :param table: Where to; need not have a namespace (a temporary table).
-        :param columns: Names of the columns, in the order of the values of a row.
-        :param batches: Rows whose values the driver can send as they are; each batch is iterated once.
-        :returns: Number of rows sent.
-        :raises StatementError: if the driver or the server refuses a value.
-        """
         ...
 
 

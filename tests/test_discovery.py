@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -78,9 +78,6 @@ class CountingSession:
 
     def unlimited_locks(self) -> AbstractAsyncContextManager[None]:
         return self._session.unlimited_locks()
-
-    async def copy(self, table: QualifiedId, columns: Sequence[str], batches: AsyncIterator[Iterable[Row]]) -> int:
-        return await self._session.copy(table, columns, batches)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from ipaddress import IPv4Address
@@ -45,7 +46,8 @@ HALF = timezone(timedelta(hours=5, minutes=30))
 async def session(request: pytest.FixtureRequest, mysql: Server) -> AsyncIterator[MySQLSession]:
     """A session on a server that takes files of the client, and on one that does not."""
     async with connect(mysql.parameters) as session:
-        session._has_local_infile = request.param  # pyright: ignore[reportPrivateUsage]
+        # as of a server that lacks it
+        session._capabilities = replace(session.capabilities, client_files=request.param)  # pyright: ignore[reportPrivateUsage]
         yield session
 
 
@@ -61,7 +63,7 @@ async def round_trip(
     return [value for (value,) in await session.fetch(f"SELECT {shown} FROM t ORDER BY id")]
 
 
-TEXTS = ["", " a ", "\\N", "\t\n\r\x01\x1a", "\f\v\b", "a\0b", "NULL", "\\", "'\"`", "𝄞", None]
+TEXTS = ["", " a ", "\\N", "\t\n\r\x01\x1a", "\f\v\b", "NULL", "\\", "'\"`", "𝄞", None]
 
 KEPT: list[tuple[str, SqlType, Any, list[Any], str, list[Any] | None]] = [
     ("boolean", SqlBoolean(), bool, [True, False, None], "v", None),
@@ -115,6 +117,8 @@ REFUSED: list[tuple[str, SqlType, Any, Any, str]] = [
     ("decimal(6,2)", SqlDecimal(6, 2), Decimal, Decimal("0.001"), "at most 2 digits after"),
     ("decimal(6,2)", SqlDecimal(6, 2), Decimal, Decimal("NaN"), "not finite"),
     ("longtext", SqlCharacter(), str, "\ud800", "lone surrogate"),
+    ("longtext", SqlCharacter(), str, "a\0b", "NUL character"),
+    ("varchar(9)", SqlCharacter(9), str, "\0", "NUL character"),
     ("tinytext", SqlOpaque("tinytext"), str, "x" * 256, "v"),
     ("varchar(9) CHARACTER SET latin1", SqlCharacter(9), str, "𝄞", "v"),
     ("binary(4)", SqlBinary(4, fixed=True), bytes, b"abc", "expected 4 bytes"),

@@ -178,22 +178,6 @@ async def test_the_schema_lock_bounds_the_wait_for_other_locks(session: MySQLSes
     assert await session.fetch("SELECT @@lock_wait_timeout") == before
 
 
-@pytest.mark.parametrize("has_local_infile", [True, False])
-async def test_copied_rows_are_all_stored_or_none(session: MySQLSession, has_local_infile: bool) -> None:
-    session._has_local_infile = has_local_infile  # pyright: ignore[reportPrivateUsage] - as of a server that lacks it
-    await session.execute("CREATE TABLE t (id int PRIMARY KEY, v varchar(5) NOT NULL) CHARACTER SET latin1")
-    rows = [(number, f"{number}\\t'") for number in range(1, 50)]
-    assert await session.copy(T, ["id", "v"], batches(*rows)) == 49
-    assert await session.fetch("SELECT v FROM t WHERE id = 7") == [("7\t'",)]
-    for bad in ((60, None), (60, "too long"), (7, "x"), (60, "𝄞")):
-        with pytest.raises(StatementError) as caught:
-            await session.copy(T, ["id", "v"], batches((50, "a"), (51, "b"), bad, (53, "c")))
-        assert caught.value.row == 3
-        assert await session.fetch("SELECT count(*) FROM t") == [(49,)]
-    await session.copy(T, ["id", "v"], batches((7, "first"), (7, "last")), replace=True)
-    assert await session.fetch("SELECT v FROM t WHERE id = 7") == [("last",)]
-
-
 async def test_a_server_gets_no_file_that_was_not_offered(mysql: Server, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("1\n")
     connection: MySQLConnection = await open_connection(mysql.parameters)

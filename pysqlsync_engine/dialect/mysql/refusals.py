@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pysqlsync_engine.data.codec import shorten
 from pysqlsync_engine.data.target import LoadTarget
+from pysqlsync_engine.dialect.mysql.names import quote
 from pysqlsync_engine.errors import LockTimeoutError, RowError, StatementError
 from pysqlsync_engine.model.object_types import (
     CheckConstraint,
@@ -57,15 +58,23 @@ def explain(target: LoadTarget, error: StatementError, value: str | None = None)
     if not is_about_row(error):
         return error
     column, reason = column_of(target, error), str(error)[:MAX_REASON_CHARACTERS]
-    if is_collision(target, error):
+    reference = next((key for key in target.table.foreign_keys if key.name.name == error.constraint), None)
+    if reference is not None and "child row" in str(error):
+        reason = refers_to_nothing(reference)
+    elif is_collision(target, error):
         reason = "collides with another row in a unique key that is not the primary key"
     elif target.redact_values:
         # most messages quote the value
         about = "" if error.constraint is None else f", {error.constraint}"
         reason = f"refused by the server (SQLSTATE {error.sqlstate}{about})"
-    if value is not None and value in reason:
+    if value is not None and reference is None and value in reason:
         value = None
     return target.row_error(column, error.row, reason, None if value is None else shorten(value))
+
+
+def refers_to_nothing(key: ForeignKeyConstraint) -> str:
+    """:returns: Reason for a row that refers to a row which does not exist."""
+    return f"violates foreign key {quote(key.name)}: no such row in {key.referenced_table.display}"
 
 
 def is_collision(target: LoadTarget, error: StatementError) -> bool:

@@ -7,8 +7,9 @@ import hashlib
 import math
 import re
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from pysqlsync_engine.capabilities import Capabilities
@@ -20,12 +21,11 @@ from pysqlsync_engine.dialect.mysql.driver import (
     open_connection,
     translated,
 )
-from pysqlsync_engine.dialect.mysql.names import quote_list, quote_table, quote_text
-from pysqlsync_engine.dialect.mysql.wire import bind, load_packets, place_of, value_lists
+from pysqlsync_engine.dialect.mysql.names import quote_text
+from pysqlsync_engine.dialect.mysql.wire import bind, place_of
 from pysqlsync_engine.errors import EngineError, LockTimeoutError, StatementError
-from pysqlsync_engine.model.id_types import QualifiedId
 from pysqlsync_engine.parameters import ConnectionParameters
-from pysqlsync_engine.session import Row
+from pysqlsync_engine.session import Row, Session
 
 INTERRUPT_TIMEOUT_S = 10.0
 """How long a server may take to give up a statement before the connection is cut."""
@@ -42,11 +42,14 @@ Python has none.
 
 SETTINGS = (
     "SET NAMES utf8mb4, time_zone = '+00:00', autocommit = 1, lc_messages = 'en_US',"
-    f" sql_mode = '{SQL_MODE}', foreign_key_checks = 1, unique_checks = 1"
+    f" sql_mode = '{SQL_MODE}', foreign_key_checks = 1, unique_checks = 1, sql_notes = 1, max_error_count = 1024"
 )
 
 NO_SUCH_SAVEPOINT = 1305
 """Number of the error after a statement that committed the transaction, as all do that change a schema."""
+
+DEPRECATED_SYNTAX = 1287
+"""Number of the warning for a statement that counts rows by a variable."""
 
 Result = TypeVar("Result")
 
@@ -60,7 +63,7 @@ class MySQLSession:
         self._depth = 0
         self._lock: str | None = None
         self._capabilities: Capabilities | None = None
-        self._has_local_infile = False
+        self.max_packet_bytes = 0
 
     @property
     def capabilities(self) -> Capabilities:
@@ -72,9 +75,9 @@ class MySQLSession:
         await self.execute(SETTINGS)
         if self._capabilities is None:
             # true for the session of somebody who may not turn it on
-            ((version, loads),) = await self.fetch("SELECT version(), @@local_infile")
-            self._capabilities = capabilities_of(parse_version(version))
-            self._has_local_infile = bool(loads)
+            ((version, loads, size),) = await self.fetch("SELECT version(), @@local_infile, @@max_allowed_packet")
+            self._capabilities = replace(capabilities_of(parse_version(version)), client_files=bool(loads))
+            self.max_packet_bytes = size
 
     async def reset(self) -> None:
         """Forget transactions, temporary tables, locks and variables."""
@@ -94,6 +97,11 @@ class MySQLSession:
     def in_transaction(self) -> bool:
         """True inside of `transaction()`, where a statement that changes a schema would commit."""
         return self._depth > 0
+
+    async def run(self, statement: str) -> Outcome:
+        """:returns: What the server says of a statement that yields no rows."""
+        outcome, _ = await self._run(statement)
+        return outcome
 
     async def execute(self, statement: str, *arguments: Any) -> int:
         outcome, _ = await self._run(statement, arguments)
@@ -240,103 +248,41 @@ class MySQLSession:
             self._connection.close()
             raise
 
-    async def copy(
-        self,
-        table: QualifiedId,
-        columns: Sequence[str],
-        batches: AsyncIterator[Iterable[Row]],
-        *,
-        replace: bool = False,
-    ) -> int:
+    async def load(self, make_statement: Callable[[str], str], packets: Iterable[bytes], rows: int) -> None:
         """
-        See `Session`.
+        Send records to a `LOAD DATA LOCAL INFILE`.
 
-        :param batches: Rows of integers, and of text that is escaped already, see `transfer`.
-        :param replace: True if a row takes the place of one that has its key; else it is refused.
+        :param make_statement: The statement for a name that stands for the data.
+        :param packets: What iterating raises is raised; the server may have stored a part of the rows then.
+        :param rows: Number of the records.
+        :raises StatementError: if the server did not store each record exactly as it was sent; it may have stored others.
         """
-        sent = 0
-        async for batch in batches:
-            rows: list[Row] = []
-            try:
-                rows += batch
-                await self._copy_rows(table, columns, rows, replace=replace)
-            except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
-                raise StatementError(
-                    f"a value cannot be sent: {error}", statement=f"COPY {quote_table(table)}"
-                ) from error
-            except StatementError as error:
-                if error.sqlstate is None:
-                    raise
-                await self._locate(error, table, columns, rows, replace=replace)
-                error.row = sent + (error.row or 1)
-                raise
-            sent += len(rows)
-        return sent
-
-    async def _copy_rows(
-        self, table: QualifiedId, columns: Sequence[str], rows: Sequence[Row], *, replace: bool
-    ) -> None:
-        """Send some rows, all or none of them."""
-        async with self.transaction():
-            if self._has_local_infile:
-                await self._load_rows(table, columns, rows, replace=replace)
-            else:
-                verb = "REPLACE" if replace else "INSERT"
-                start = f"{verb} INTO {quote_table(table)} ({quote_list(columns)}) VALUES "
-                for values in value_lists(rows):
-                    await self.execute(start + values)
-
-    async def _load_rows(
-        self, table: QualifiedId, columns: Sequence[str], rows: Sequence[Row], *, replace: bool
-    ) -> None:
-        def load(file: str) -> str:
-            return (
-                f"LOAD DATA LOCAL INFILE {quote_text(file)}{' REPLACE' if replace else ''} INTO TABLE {quote_table(table)}"
-                " CHARACTER SET utf8mb4 FIELDS TERMINATED BY '\\t' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n'"
-                f" ({quote_list(columns)})"
-            )
-
-        statement = load("")
+        statement = make_statement("")
         with translated(statement):
-            outcome = await self._answer(self._connection.load(load, load_packets(rows)))
+            outcome = await self._answer(self._connection.load(make_statement, packets))
         if outcome.warnings:
             # a file of the client never fails: what does not fit is cut off or left out, and a warning says so
-            raise await self._first_warning(statement)
+            await self._check_warnings(statement, outcome.warnings)
         # records, deleted, skipped, warnings
         records = next((int(number) for number in re.findall(r": (\d+)", outcome.message)), None)
-        if records != len(rows):
+        if records != rows:
             raise StatementError(
-                f"{len(rows)} rows were sent, but the server took {records}", statement=statement, sqlstate="01000"
+                f"{rows} rows were sent, but the server took {records}", statement=statement, sqlstate="01000"
             )
 
-    async def _first_warning(self, statement: str) -> StatementError:
+    async def _check_warnings(self, statement: str, number: int) -> None:
+        """:raises StatementError: for the first warning that is about a row."""
         warnings = await self.fetch("SHOW WARNINGS")
-        text = warnings[0][2] if warnings else "the server warned of a row, but keeps no warnings (max_error_count)"
+        found = [text for _, code, text in warnings if code != DEPRECATED_SYNTAX]
+        if not found and len(warnings) == number:
+            return
+        text = found[0] if found else "the server warned of a row, but keeps no warnings (max_error_count)"
         row, column, constraint = place_of(text)
-        return StatementError(
-            text, statement=statement, sqlstate="22000", row=row, column=column, constraint=constraint
-        )
-
-    async def _locate(
-        self, error: StatementError, table: QualifiedId, columns: Sequence[str], rows: list[Row], *, replace: bool
-    ) -> None:
-        """Find the row that was refused, if the server did not tell, by sending ever smaller parts."""
-        start, stop = 0, len(rows)
-        while error.row is None and stop - start > 1:
-            middle = (start + stop) // 2
-            try:
-                # from the beginning, as a row may only be refused for one before
-                async with self.transaction():
-                    await self._copy_rows(table, columns, rows[:middle], replace=replace)
-                    raise _Undo
-            except _Undo:
-                start = middle
-            except StatementError as failure:
-                if failure.sqlstate is None:
-                    raise
-                stop = middle
-        error.row = start + 1 if error.row is None else error.row
+        raise StatementError(text, statement=statement, sqlstate="22000", row=row, column=column, constraint=constraint)
 
 
-class _Undo(Exception):  # noqa: N818 - a signal to a transaction
-    """Ends a transaction whose changes are not wanted."""
+def as_mysql(session: Session) -> MySQLSession:
+    """:raises TypeError: if the session is of another dialect."""
+    if not isinstance(session, MySQLSession):
+        raise TypeError(f"expected a session of this dialect; got {type(session).__name__}")
+    return session

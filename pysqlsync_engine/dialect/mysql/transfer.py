@@ -1,14 +1,11 @@
-"""
-How values of rows get to MySQL and MariaDB: as integers, or as text with the escapes that `LOAD DATA` and string literals
-share.
-"""
+"""How values of rows get to MySQL and MariaDB: as integers or text, of which the server makes what the column holds."""
 
 from __future__ import annotations
 
 import enum
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,11 +14,10 @@ from typing import Any
 from uuid import UUID
 
 from pysqlsync_engine.data.fitting import choose_hook, is_class, natural_type, simple_hook
-from pysqlsync_engine.data.hooks import Encode, Hook, refuse
-from pysqlsync_engine.data.labels import extensible_hook, label_hook
+from pysqlsync_engine.data.hooks import Encode, Hook, address_hook, check_text, refuse
+from pysqlsync_engine.data.labels import extensible_hook, label_hook, label_set_hook
 from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.dialect.mysql.capabilities import Features
-from pysqlsync_engine.dialect.mysql.values import address_hook, label_set_hook, labels_hook, year_hook
 from pysqlsync_engine.model.annotations import Unwrapped, unwrap
 from pysqlsync_engine.model.data_types import (
     SqlBinary,
@@ -47,15 +43,12 @@ from pysqlsync_engine.model.data_types import (
 from pysqlsync_engine.model.object_types import Column, Lookup
 
 MAX_LABEL_CHARACTERS = 255
-LABEL = "varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
-"""What labels of a lookup table are staged as."""
-
-MAX_KEY_CHARACTERS = 3000
-"""Longest staged text of a key; https://dev.mysql.com/doc/refman/8.4/en/innodb-limits.html"""
 
 _LONG_NUMBER = re.compile(r"\d{19}")
 
-_TEXTS = frozenset({"tinytext", "text", "mediumtext", "longtext"})
+TEXT_BYTES = {"tinytext": 255, "text": 65_535, "mediumtext": 16_777_215, "longtext": 4_294_967_295}
+"""Longest texts of the types that have a limit of their own, in bytes."""
+
 _BLOBS = frozenset({"tinyblob", "blob", "mediumblob", "longblob"})
 _SHAPES = frozenset(
     {"geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon", "geomcollection"}
@@ -68,17 +61,26 @@ class Transfer:
     """
     How the values of one column get to the server.
 
-    :param hook: What makes integers or escaped text of them.
-    :param staged: Type of the column in the staging table; `None` if it is that of the column itself.
-    :param cast: What makes the value of what is staged, with `{}` for it.
-    :param lookup: Table in which they are looked up by label.
+    :param sent: Type that says best what the values look like.
+    :param declared: Python type of the values.
+    :param hook: What makes integers or text of them.
+    :param is_text: True if that text may hold any character.
+    :param cast: SQL for the value of the column, with `{}` for what was sent.
+    :param lookup: Table in which values are looked up by label.
     """
 
     column: Column
+    sent: SqlType
+    declared: Unwrapped
     hook: Hook
-    staged: str | None = None
+    is_text: bool = False
     cast: str = "{}"
     lookup: Lookup | None = None
+
+    @property
+    def is_cast(self) -> bool:
+        """True if the server has to make something else of what was sent."""
+        return self.cast != "{}"
 
 
 def make_transfer(target: LoadTarget, position: int, features: Features) -> Transfer:
@@ -87,15 +89,12 @@ def make_transfer(target: LoadTarget, position: int, features: Features) -> Tran
     lookup = next((item for item in target.table.lookups if item.column == column.name), None)
     try:
         if lookup is not None and (is_class(declared.type, enum.Enum) or is_class(declared.type, str)):
-            hook = label_hook(declared.type) if is_class(declared.type, enum.Enum) else _text_hook(None)
+            hook = label_hook(declared.type) if is_class(declared.type, enum.Enum) else _text_hook(MAX_LABEL_CHARACTERS)
             if declared.extends is not None:
                 hook = extensible_hook(declared.extends, MAX_LABEL_CHARACTERS)
-            return Transfer(column, _escaped(hook), LABEL, lookup=lookup)
+            return Transfer(column, SqlCharacter(MAX_LABEL_CHARACTERS), declared, hook, is_text=True, lookup=lookup)
         sent = _as_sent(column.data_type, declared)
-        if isinstance(sent, SqlJson):
-            hook = choose_hook(target.types[position], sent) or _text_hook(None)
-            return Transfer(column, _escaped(_checked_document(hook) if features.native_json else hook))
-        return _transfer(column, target.types[position], sent)
+        return _transfer(column, declared, target.types[position], sent, features)
     except TypeError as error:
         raise TypeError(f"{target.table.name.display}.{column.name.name}: {error}") from error
 
@@ -110,7 +109,7 @@ def _as_sent(data_type: SqlType, declared: Unwrapped) -> SqlType:
             return SqlNetworkAddress(4 if is_class(kind, IPv4Address) else 6)
         case SqlDecimal() if is_class(kind, timedelta):
             return SqlInterval()
-        case SqlOpaque(definition=name) if name in _TEXTS:
+        case SqlOpaque(definition=name) if name in TEXT_BYTES:
             return SqlCharacter()
         case SqlOpaque(definition=name) if name in _BLOBS:
             return SqlBinary()
@@ -122,55 +121,65 @@ def _as_sent(data_type: SqlType, declared: Unwrapped) -> SqlType:
             return data_type
 
 
-def _transfer(column: Column, annotation: Any, sent: SqlType) -> Transfer:
+def _transfer(column: Column, declared: Unwrapped, annotation: Any, sent: SqlType, features: Features) -> Transfer:
+    if isinstance(sent, SqlJson):
+        hook = choose_hook(annotation, sent) or _text_hook(None)
+        document = _checked_document(hook) if features.native_json else hook
+        return Transfer(column, sent, declared, document, is_text=True)
     if isinstance(column.data_type, SqlBinary) or isinstance(sent, SqlBinary):
-        size = getattr(column.data_type, "limit", None)
-        most = MAX_KEY_CHARACTERS if size is None else min(2 * size, MAX_KEY_CHARACTERS)
-        staged = (
-            f"varchar({most}) CHARACTER SET ascii COLLATE ascii_bin"
-            if size is not None
-            else "longtext CHARACTER SET ascii"
-        )
-        return Transfer(column, _binary_hook(annotation, sent, column.data_type), staged, "UNHEX({})")
+        return Transfer(column, sent, declared, _binary_hook(annotation, sent, column.data_type), cast="UNHEX({})")
     if isinstance(sent, SqlOpaque):
-        return Transfer(column, _escaped(_text_hook(None)), "longtext", "ST_GeomFromText({})")
+        return Transfer(column, sent, declared, _text_hook(None), is_text=True, cast="ST_GeomFromText({})")
     if isinstance(sent, SqlBit):
-        return Transfer(column, _bit_hook(sent), "bigint unsigned")
-    return Transfer(column, _hook(annotation, sent))
+        return Transfer(column, sent, declared, _bit_hook(sent), cast="CAST({} AS UNSIGNED)")
+    return Transfer(column, sent, declared, _hook(declared, annotation, sent), is_text=_is_text(sent))
 
 
-def _hook(annotation: Any, sent: SqlType) -> Hook:
-    declared = unwrap(annotation)
-    if isinstance(sent, SqlLabel):
-        return _escaped(labels_hook(declared.type, sent.labels))
+def _is_text(sent: SqlType) -> bool:
+    return isinstance(sent, SqlCharacter | SqlLabel | SqlLabelSet)
+
+
+def _hook(declared: Unwrapped, annotation: Any, sent: SqlType) -> Hook:
     if isinstance(sent, SqlLabelSet):
-        return _escaped(label_set_hook(declared, sent.labels))
-    if isinstance(sent, SqlNetworkAddress):
-        return _escaped(address_hook(sent.version))
+        return label_set_hook(unwrap(declared.arguments[0] if declared.arguments else str), sent.labels)
     if isinstance(sent, SqlCharacter) and is_class(declared.type, UUID):
         return _converted(simple_hook(SqlUuid()), str)
     if isinstance(sent, SqlCharacter) and getattr(declared.type, "__module__", "") == "ipaddress":
-        return _escaped(address_hook(None))
-    if isinstance(sent, SqlYear):
-        return year_hook()
+        return _converted(address_hook(None), str)
     hook = choose_hook(annotation, sent, choose_simple=_simple)
     if hook is None:
         raise TypeError(f"cannot send values for a column of type {sent}")
-    has_labels = is_class(declared.type, enum.Enum) or declared.extends is not None
-    return _escaped(hook) if has_labels and not isinstance(sent, SqlInteger) else hook
+    return _among(hook, sent.labels) if isinstance(sent, SqlLabel) else hook
+
+
+def _among(hook: Hook, labels: Sequence[str]) -> Hook:
+    """
+    :param labels: Those that the column permits.
+    :returns: Hook that refuses others; the server would take one that is a number for the position of a label.
+    """
+    inner: Encode = hook.encode
+    known = frozenset(labels)
+
+    def encode(value: Any) -> str:
+        label = inner(value)
+        if label not in known:
+            raise ValueError(f"not a label of the column; expected one of {', '.join(labels)}; got")
+        return label
+
+    return Hook(encode)
 
 
 def _simple(data_type: SqlType) -> Hook:
-    """:returns: Hook that makes integers or escaped text of the values of a plain type."""
+    """:returns: Hook that makes integers or text of the values of a plain type."""
     match data_type:
         case SqlInteger(width=width, signed=signed):
             return _integer_hook(width, signed=signed)
         case SqlCharacter(limit=limit):
-            return _text_hook_escaped(limit)
+            return _text_hook(limit)
         case SqlTimestamp(with_time_zone=True):
-            return _converted(simple_hook(data_type), _in_utc)
+            return _printed_in_utc(simple_hook(data_type))
         case SqlTimestamp():
-            return _printed(simple_hook(data_type), ".isoformat(' ')", _as_line)
+            return _printed(simple_hook(data_type), ".isoformat(' ')", lambda value: value.isoformat(" "))
         case SqlDate() | SqlTime():
             return _printed(simple_hook(data_type), ".isoformat()", lambda value: value.isoformat())
         case SqlBoolean():
@@ -180,12 +189,8 @@ def _simple(data_type: SqlType) -> Hook:
             )
         case SqlFloat():
             return _float_hook(data_type)
-        case SqlDecimal():
-            return _converted(simple_hook(data_type), _digits)
-        case SqlInterval():
-            return _converted(simple_hook(data_type), _seconds)
         case _:
-            return _converted(simple_hook(data_type), str)
+            return _converted(simple_hook(data_type), _PRINTED.get(type(data_type), str))
 
 
 def _converted(hook: Hook, convert: Callable[[Any], str]) -> Hook:
@@ -204,57 +209,45 @@ def _printed(hook: Hook, method: str, convert: Callable[[Any], str]) -> Hook:
     )
 
 
-def _escaped(hook: Hook) -> Hook:
-    return _converted(hook, escape)
+def _printed_in_utc(hook: Hook) -> Hook:
+    inner: Encode = hook.encode
 
+    def encode(value: Any) -> str:
+        moment: datetime = inner(value)
+        return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
 
-def escape(text: str) -> str:
-    """:returns: The text as `LOAD DATA` reads it; in quotes, which have to be doubled, it is a literal of the same text."""
-    return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\0", "\\0")
+    # most moments have no other offset, and the end of their text is always the same
+    test = " and {v}.tzinfo is {UTC} and "
+    plain = hook.expression.replace("{v} if", "{v}.isoformat(' ')[:-6] if", 1).replace(" and ", test, 1)
+    return Hook(encode, plain, hook.names)
 
 
 def _text_hook(limit: int | None) -> Hook:
-    """:returns: Hook for a string, which may have NUL characters."""
+    """:returns: Hook for a string; NUL characters and lone surrogates are refused."""
 
     def encode(value: Any) -> str:
         if not isinstance(value, str):
             raise refuse(value, "text")
         if limit is not None and len(value) > limit:
             raise ValueError(f"expected at most {limit} characters; got {len(value)}")
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise ValueError("lone surrogate cannot be stored as text") from None
-        return value
+        check_text(value)
+        return str.__str__(value)
 
-    return Hook(encode)
-
-
-def _text_hook_escaped(limit: int | None) -> Hook:
-    inner = _text_hook(limit).encode
-    # a lone surrogate is noticed when the rows are sent
+    # what is refused besides is noticed when lines are made of the rows
     fits = "" if limit is None else " and len({v}) <= {limit}"
-    return Hook(
-        lambda value: escape(inner(value)),
-        "{escape}({v}) if {v}.__class__ is str" + fits + " else {encode}({v})",
-        (("escape", escape), ("limit", limit)),
-    )
+    return Hook(encode, "{v} if {v}.__class__ is str" + fits + " else {encode}({v})", (("limit", limit),))
+
+
+def strict_hook(hook: Hook) -> Hook:
+    """:returns: The hook without what does not refuse by itself all that has to be."""
+    return Hook(hook.encode)
 
 
 def _integer_hook(width: int, *, signed: bool) -> Hook:
     bits = 8 * width
     low, high = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
-    # wide enough for unsigned ones, which have a range of their own
-    inner = simple_hook(SqlInteger(width if signed else 16)).encode
-
-    def encode(value: Any) -> int:
-        number: int = inner(value)
-        if not low <= number <= high:
-            raise ValueError(f"expected an integer of {bits} bits, {low} to {high}; got")
-        return number
-
     return Hook(
-        encode,
+        simple_hook(SqlInteger(width, signed)).encode,
         "{v} if {v}.__class__ is int and {low} <= {v} <= {high} else {encode}({v})",
         (("low", low), ("high", high)),
     )
@@ -272,9 +265,7 @@ def _float_hook(data_type: SqlFloat) -> Hook:
     if data_type.width == 4:
         return Hook(encode)
     # infinite ones, and those that are no number, differ from themselves
-    return Hook(
-        encode, "{repr}({v}) if {v}.__class__ is float and {v} - {v} == 0.0 else {encode}({v})", (("repr", repr),)
-    )
+    return Hook(encode, "{v} if {v}.__class__ is float and {v} - {v} == 0.0 else {encode}({v})")
 
 
 def _digits(number: Decimal) -> str:
@@ -287,20 +278,25 @@ def _seconds(value: timedelta) -> str:
     return f"{Decimal(value // timedelta(microseconds=1)).scaleb(-6):f}"
 
 
-def _as_line(value: datetime) -> str:
-    return value.isoformat(" ")
-
-
-def _in_utc(value: datetime) -> str:
-    return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
+_PRINTED: dict[type[SqlType], Callable[[Any], str]] = {
+    SqlDecimal: _digits,
+    SqlInterval: _seconds,
+    # the server would take one digit, or two, for the end of a year
+    SqlYear: lambda year: f"{year:04d}",
+}
 
 
 def _binary_hook(annotation: Any, sent: SqlType, data_type: SqlType) -> Hook:
     """:returns: Hook that makes hexadecimal digits of bytes, and of values that are stored as such."""
     if isinstance(sent, SqlUuid):
-        return _converted(simple_hook(sent), lambda value: value.hex)
+        inner: Encode = simple_hook(sent).encode
+        return Hook(
+            lambda value: inner(value).hex,
+            "'%032x' % {v}.int if {v}.__class__ is {UUID} else {encode}({v})",
+            (("UUID", UUID),),
+        )
     if isinstance(sent, SqlNetworkAddress):
-        return _converted(address_hook(sent.version, as_text=False), lambda value: value.packed.hex())
+        return _converted(address_hook(sent.version), lambda value: value.packed.hex())
     hook = choose_hook(annotation, sent)
     limit: int | None = getattr(data_type, "limit", None)
     fixed: bool = getattr(data_type, "fixed", False)

@@ -1,9 +1,9 @@
-"""What goes over the wire: values in the text of a statement, and rows as the lines of a file."""
+"""What goes over the wire: values in the text of a statement."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -98,46 +98,35 @@ _LITERALS: tuple[tuple[type, Callable[[Any], str]], ...] = (
 """How values are written, by type; the first one that fits."""
 
 
-def line(row: Row) -> str:
+def value_lists(
+    rows: Iterable[Row], kept: Sequence[int], casts: Sequence[str], *, most_bytes: int, number: int | None
+) -> Iterator[tuple[str, int]]:
     """
-    :param row: Integers, and text that is escaped already; `None` for NULL.
-    :returns: The row as a line of a file, with its end.
+    :param rows: Integers and text.
+    :param kept: Positions of the values that are sent.
+    :param casts: For each of these, SQL for the value of the column, with `{}` for a literal.
+    :param most_bytes: Of one list, roughly; a row is never cut.
+    :param number: That precedes the number of the first row, which comes first in the list; `None` for rows without numbers.
+    :returns: The rows as lists for `VALUES`, each with the number of its rows.
     """
-    return "\t".join([v if v.__class__ is str else "\\N" if v is None else str(v) for v in row]) + "\n"
-
-
-def load_packets(rows: Sequence[Row]) -> Iterator[bytes]:
-    """:returns: The rows as a file, in pieces."""
-    for text in _pieces(line(row) for row in rows):
-        data = text.encode()
-        for start in range(0, len(data), MAX_PACKET_BYTES):
-            yield data[start : start + MAX_PACKET_BYTES]
-
-
-def value_lists(rows: Sequence[Row]) -> Iterator[str]:
-    """:returns: The rows as lists for `VALUES`, each short enough for one statement; a row is never cut."""
-    for text in _pieces(f"({', '.join(map(_cell, row))})," for row in rows):
-        yield text[:-1]
+    gathered: list[str] = []
+    size = 0
+    for place, row in enumerate(rows, start=(number or 0) + 1):
+        cells = [cast.replace("{}", _cell(row[position])) for position, cast in zip(kept, casts, strict=True)]
+        text = ", ".join(cells if number is None else [str(place), *cells])
+        gathered.append(f"({text})")
+        size += len(text)
+        if size >= most_bytes:
+            yield ", ".join(gathered), len(gathered)
+            gathered, size = [], 0
+    if gathered:
+        yield ", ".join(gathered), len(gathered)
 
 
 def _cell(value: Any) -> str:
-    """:returns: A literal for what `line` takes: both know the same escapes."""
     if value is None:
         return "NULL"
-    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(value)
-
-
-def _pieces(parts: Iterator[str]) -> Iterator[str]:
-    gathered: list[str] = []
-    size = 0
-    for part in parts:
-        gathered.append(part)
-        size += len(part)
-        if size >= MAX_PACKET_BYTES // 2:
-            yield "".join(gathered)
-            gathered, size = [], 0
-    if gathered:
-        yield "".join(gathered)
+    return str(value) if isinstance(value, int) else quote_text(str(value))
 
 
 def place_of(message: str) -> tuple[int | None, str | None, str | None]:

@@ -26,8 +26,20 @@ SKIPPED = "pysqlsync_skipped_"
 
 
 @runtime_checkable
-class TextSession(Session, Protocol):
-    """A session that can send text."""
+class CopySession(Session, Protocol):
+    """A session that can send rows and text."""
+
+    async def copy(self, table: QualifiedId, columns: Sequence[str], batches: AsyncIterator[Iterable[Row]]) -> int:
+        """
+        Stream rows into a table by COPY.
+
+        :param table: Where to; need not have a namespace (a temporary table).
+        :param columns: Names of the columns, in the order of the values of a row.
+        :param batches: Rows whose values the driver can send as they are; each batch is iterated once.
+        :returns: Number of rows sent.
+        :raises StatementError: if the driver or the server refuses a value.
+        """
+        ...
 
     async def copy_text(
         self,
@@ -176,6 +188,8 @@ class Copier:
         :param add_column: Statement that gives the table a column for cells that are left out; `None` if it must not have such.
         :param saves: True to send each batch of rows inside of a savepoint, so that it can be sent again.
         """
+        if not isinstance(session, CopySession):
+            raise TypeError(f"expected a session that can send rows and text; got {type(session).__name__}")
         self.numbers = Numbers()
         self.stored = 0
         self._session = session
@@ -210,8 +224,6 @@ class Copier:
         :param feed: Where more text may come from, to be sent along with it.
         """
         session = self._session
-        if not isinstance(session, TextSession):
-            raise TypeError(f"expected a session that can send text; got {type(session).__name__}")
         columns = await self._columns(part)
         form, run = part.form, TextRun(part, feed)
         try:

@@ -1,0 +1,201 @@
+"""Sends the rows of a stream to tables of MySQL and MariaDB, and finds those that are refused on the way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
+from typing import TypeAlias
+
+from pysqlsync_engine.data.parts import EncodedBatch, Part, Rejects
+from pysqlsync_engine.data.text import TextPart
+from pysqlsync_engine.dialect.mysql.refusals import is_about_row
+from pysqlsync_engine.dialect.mysql.session import MySQLSession
+from pysqlsync_engine.dialect.mysql.shipments import Shipment
+from pysqlsync_engine.dialect.mysql.staging import Destination, Raw, drop, start_counting
+from pysqlsync_engine.errors import StatementError
+
+MAX_TEXT_BYTES = 8 * 1024 * 1024
+"""Text of files that is sent with one statement; it is kept until the server has taken it."""
+
+MAX_STATEMENT_BYTES = 4 * 1024 * 1024
+"""Longest statement that brings rows as values, where the server would permit longer ones."""
+
+Gathered: TypeAlias = EncodedBatch | tuple[TextPart, ...] | Rejects
+"""What is sent with one statement, or not at all."""
+
+Attempt = Callable[[int, int], Awaitable[None]]
+"""Does something with the rows after one number, up to another one."""
+
+
+class Ahead:
+    """
+    The parts of a stream, gathered into what is sent with one statement.
+
+    Nothing is taken from the stream while a statement waits for rows, as a server does not wait long; but while it works on the
+    last ones that it was sent, the next ones are prepared.
+    """
+
+    def __init__(self, parts: AsyncIterator[Part]) -> None:
+        self._gathered = _gather(parts)
+        self._task: asyncio.Task[Gathered | None] | None = None
+
+    def prepare(self) -> None:
+        """Begin to get the next one, as soon as there is something to wait for."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._get())
+
+    async def take(self) -> Gathered | None:
+        """:returns: The next one; `None` at the end of the stream."""
+        if self._task is None:
+            return await self._get()
+        task, self._task = self._task, None
+        return await task
+
+    def preparing(self, packets: Iterator[bytes]) -> Iterator[bytes]:
+        """:returns: The packets; once the last one is sent, the next part is prepared."""
+        yield from packets
+        self.prepare()
+
+    async def close(self) -> None:
+        """Take no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+            if not self._task.cancelled():
+                # looked at, so that nobody complains that it was not
+                self._task.exception()
+        await self._gathered.aclose()
+
+    async def _get(self) -> Gathered | None:
+        return await anext(self._gathered, None)
+
+
+async def _gather(parts: AsyncIterator[Part]) -> AsyncGenerator[Gathered]:
+    texts: list[TextPart] = []
+    size = 0
+    async for part in parts:
+        is_alike = isinstance(part, TextPart) and texts and _is_alike(part, texts[0])
+        if texts and (not is_alike or size >= MAX_TEXT_BYTES):
+            yield tuple(texts)
+            texts, size = [], 0
+        if isinstance(part, TextPart):
+            texts.append(part)
+            size += len(part.records)
+        else:
+            yield part
+    if texts:
+        yield tuple(texts)
+
+
+def _is_alike(part: TextPart, other: TextPart) -> bool:
+    return part.form == other.form and part.layout == other.layout
+
+
+async def send(
+    session: MySQLSession, destination: Destination, shipment: Shipment, number: int = 0, ahead: Ahead | None = None
+) -> None:
+    """
+    Send rows to a table.
+
+    :param number: Of the row before the first one.
+    :param ahead: What prepares the next rows meanwhile.
+    :raises StatementError: if not all rows were stored; the table has to be rolled back then.
+    """
+    try:
+        if session.capabilities.client_files:
+            await _load(session, destination, shipment, number, ahead)
+        else:
+            await _insert(session, destination, shipment, number)
+    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+        raise StatementError(f"a value cannot be sent: {error}", statement=f"rows for {destination.name}") from error
+
+
+async def _load(
+    session: MySQLSession, destination: Destination, shipment: Shipment, number: int, ahead: Ahead | None
+) -> None:
+    if destination.number is not None:
+        await session.execute(start_counting(number))
+    packets = shipment.packets()
+    await session.load(
+        lambda file: destination.load(file, shipment.form, shipment.cells),
+        packets if ahead is None else ahead.preparing(packets),
+        shipment.rows,
+    )
+
+
+async def _insert(session: MySQLSession, destination: Destination, shipment: Shipment, number: int) -> None:
+    start = destination.insert([cell for cell in shipment.cells if cell is not None])
+    # characters of a statement may take four bytes each
+    most_bytes = min(MAX_STATEMENT_BYTES, session.max_packet_bytes // 8)
+    sent = 0
+    for values, rows in shipment.value_lists(most_bytes, None if destination.number is None else number):
+        try:
+            await session.execute(start + values)
+        except StatementError as error:
+            error.row = None if error.row is None else sent + error.row
+            raise
+        sent += rows
+
+
+async def find_refused(
+    session: MySQLSession, attempt: Attempt, start: int, stop: int
+) -> tuple[int, StatementError] | None:
+    """
+    Find the first row that is refused, by attempts with ever smaller parts; about as much work as all of it.
+
+    :param start: Number of the row before the first one.
+    :param stop: Number of the last row.
+    :returns: Number of the row, and what was said of it; what was attempted with those before is done. `None` if none is refused.
+    """
+    error: StatementError | None = None
+    good, bad = start, stop + 1
+    end = stop
+    while bad - good > 1:
+        try:
+            async with session.transaction():
+                await attempt(good, end)
+            good = end
+        except StatementError as failure:
+            if not is_about_row(failure):
+                raise
+            error, bad = failure, end
+        end = (good + bad) // 2
+    return None if error is None else (bad, error)
+
+
+class RawRows:
+    """Rows as they were sent, kept on the server to find those that a table refuses."""
+
+    def __init__(self, session: MySQLSession, into: Destination, shipment: Shipment, sent: int) -> None:
+        """:param sent: How many rows were sent before."""
+        self._session = session
+        self._sent = sent
+        self._shipment = shipment
+        self._raw = Raw(into, [cell for cell in shipment.cells if cell is not None])
+
+    async def __aenter__(self) -> RawRows:
+        await self._session.execute(self._raw.create())
+        await send(self._session, self._raw.destination, self._shipment.plain())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        # it would outlive the transaction
+        with suppress(StatementError):
+            await self._session.execute(drop([self._raw.name]))
+
+    async def insert(self, start: int, stop: int) -> None:
+        """Insert the rows after one number, up to another one, into the table."""
+        await self._session.execute(self._raw.insert(start, stop, self._sent))
+
+    async def value_of(self, column: str | None, number: int) -> str | None:
+        """:returns: Text of a cell; `None` if it is NULL, or is not known."""
+        if column is None or all(column != cell.column.name for cell in self._raw.cells):
+            return None
+        ((value,),) = await self._session.fetch(self._raw.value_of(column, number))
+        return value
+
+    async def record_of(self, number: int) -> str:
+        """:returns: One row as a JSON object."""
+        ((record,),) = await self._session.fetch(self._raw.record(number))
+        return record

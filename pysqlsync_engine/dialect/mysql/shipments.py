@@ -1,0 +1,135 @@
+"""What goes to the server with one statement: rows that become lines of text, or records of files as they are."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from pysqlsync_engine.data.lines import LineEncoder
+from pysqlsync_engine.data.parts import ENCODED_ROWS, EncodedBatch
+from pysqlsync_engine.data.text import TSV, TextFormat, TextPart
+from pysqlsync_engine.dialect.mysql.staging import Cell
+from pysqlsync_engine.dialect.mysql.wire import MAX_PACKET_BYTES, value_lists
+from pysqlsync_engine.session import Batch
+
+Run: TypeAlias = tuple[int, int]
+"""Number of a row in the stream, from 1, and how many rows there are from it on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """
+    Some rows, which can be sent again if need be.
+
+    :param form: How they are spelled.
+    :param cells: For each cell of a record what becomes of it; `None` if it is left out.
+    :param runs: Which rows of the stream these are, in order.
+    :param texts: Makes the records, anew with each call, in pieces of any size.
+    :param batches: Makes the values of the rows, anew with each call; `None` for records of files.
+    """
+
+    form: TextFormat
+    cells: tuple[Cell | None, ...]
+    runs: tuple[Run, ...]
+    texts: Callable[[], Iterator[bytes]]
+    batches: Callable[[], Iterator[Batch]] | None = None
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return sum(rows for _, rows in self.runs)
+
+    def packets(self) -> Iterator[bytes]:
+        """:returns: The records, in packets that are large enough to be worth one."""
+        gathered: list[bytes] = []
+        size = 0
+        for text in self.texts():
+            gathered.append(text)
+            size += len(text)
+            if size >= MAX_PACKET_BYTES // 2:
+                yield from _cut(b"".join(gathered))
+                gathered, size = [], 0
+        yield from _cut(b"".join(gathered))
+
+    def value_lists(self, most_bytes: int, number: int | None) -> Iterator[tuple[str, int]]:
+        """
+        :param most_bytes: Of one list, roughly.
+        :param number: Of the row before the first one; `None` if rows get no numbers.
+        :returns: The rows as lists for `VALUES`, and how many rows each has.
+        """
+        if self.batches is None:
+            raise TypeError("records of files have no values")
+        casts = [cell.cast for cell in self.cells if cell is not None]
+        kept = [position for position, cell in enumerate(self.cells) if cell is not None]
+        rows = (row for batch in self.batches() for row in batch)
+        return value_lists(rows, kept, casts, most_bytes=most_bytes, number=number)
+
+    def plain(self) -> Shipment:
+        """:returns: The same rows, of which nothing else is made."""
+        cells = tuple(None if cell is None else Cell(cell.column) for cell in self.cells)
+        return Shipment(self.form, cells, self.runs, self.texts, self.batches)
+
+
+def _cut(data: bytes) -> Iterator[bytes]:
+    for start in range(0, len(data), MAX_PACKET_BYTES):
+        yield data[start : start + MAX_PACKET_BYTES]
+
+
+def ship_rows(
+    batch: EncodedBatch, encode_lines: LineEncoder, encode: Callable[[Batch], Batch], cells: Sequence[Cell | None]
+) -> Shipment:
+    """
+    :param encode_lines: Makes lines of rows.
+    :param encode: Makes integers and text of the values of rows.
+    """
+
+    def blocks() -> Iterator[Batch]:
+        for run in batch.runs:
+            for start in range(0, len(run.rows), ENCODED_ROWS):
+                yield run.rows[start : start + ENCODED_ROWS]
+
+    return Shipment(
+        TSV,
+        tuple(cells),
+        tuple((run.first, len(run.rows)) for run in batch.runs),
+        lambda: (encode_lines(block).encode() for block in blocks()),
+        lambda: (encode(block) for block in blocks()),
+    )
+
+
+def ship_text(parts: Sequence[TextPart], cells: Sequence[Cell | None]) -> Shipment:
+    """
+    :param parts: At least one; all of a form and a layout.
+    :param cells: For each column of the stream what becomes of its cells.
+    """
+    layout = parts[0].layout
+    return Shipment(
+        parts[0].form,
+        tuple(None if position is None else cells[position] for position in layout),
+        tuple((part.first, part.rows) for part in parts),
+        lambda: (part.records for part in parts),
+    )
+
+
+class Numbering:
+    """Tells the number in the stream of a row that is known by its number among those that were sent."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self._starts: list[int] = [1]
+        self._firsts: list[int] = [1]
+
+    def add(self, runs: Sequence[Run]) -> None:
+        """Note that some rows were sent."""
+        for first, rows in runs:
+            if first != self._firsts[-1] + self.sent + 1 - self._starts[-1]:
+                self._starts.append(self.sent + 1)
+                self._firsts.append(first)
+            self.sent += rows
+
+    def number_of(self, place: int) -> int:
+        """:param place: Number among the rows that were sent, from 1."""
+        position = bisect_right(self._starts, place) - 1
+        return self._firsts[position] + place - self._starts[position]
