@@ -27,6 +27,14 @@ FIELDS = Fields(("id", "label", "version"), (int, str, int))
 STREAM = "items"
 BY_VERSION = LoadOptions(watermark=Watermark(STREAM, "version"))
 
+BUSY = {
+    "postgresql": "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle'"
+    " AND pid <> pg_backend_pid()",
+    "mysql": "SELECT count(*) FROM information_schema.processlist WHERE db = database() AND command NOT IN ('Sleep', 'Killed')"
+    " AND id <> connection_id()",
+}
+"""Counts the sessions of others in the database that are at work; `Killed` is one that sleeps since its statement was ended."""
+
 WORKING = {
     "postgresql": "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND xact_start IS NOT NULL"
     " AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
@@ -50,6 +58,9 @@ WAITING = {
 """Counts the sessions that wait for a lock of another."""
 
 SETTLE_TIMEOUT_S = 20.0
+
+TURN_S = {"postgresql": 0.01, "mysql": 0.12}
+"""How long to wait before a server is asked for its transactions: some answer what they have just answered, for a tenth of a second."""
 
 
 @dataclass
@@ -136,19 +147,21 @@ async def until(session: Session, query: str, count: int) -> None:
     deadline = time.monotonic() + SETTLE_TIMEOUT_S
     while (found := await session.fetch(query)) != [(count,)]:
         assert time.monotonic() < deadline, f"still {found} after {SETTLE_TIMEOUT_S} s: {query}"
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(TURN_S[dialect_of(session)])
 
 
 async def settle(session: Session) -> None:
     """Wait until no other session has a transaction open; fail if one keeps it, or if a staging table stays."""
     dialect = dialect_of(session)
+    await until(session, BUSY[dialect], 0)
+    await asyncio.sleep(TURN_S[dialect])
     await until(session, WORKING[dialect], 0)
     await until(session, STAGING[dialect], 0)
 
 
 async def check(connection: ConnectionContext, expected: Expected) -> None:
-    """Check that the table has exactly these rows, that the watermark is that of the rows, and that nothing else is left."""
-    await settle(connection.session)
+    """Check that the table has exactly these rows, and that the watermark is that of the rows, when nobody is at work any more."""
+    await until(connection.session, BUSY[dialect_of(connection.session)], 0)
     assert await stored(connection.session) == expected.listed()
     mark = await connection.read_watermark(STREAM, items_table(connection))
     assert (0 if mark is None else mark.value) == expected.version

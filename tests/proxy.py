@@ -16,6 +16,8 @@ from tests.servers import Server
 CHUNK_BYTES = 512
 """Small, so that a connection can break in the middle of a message."""
 
+CLOSE_TIMEOUT_S = 5.0
+
 RESET = struct.pack("ii", 1, 0)
 """Closes a socket with RST in place of FIN: `l_onoff` and `l_linger`."""
 
@@ -54,7 +56,7 @@ class Proxy:
         self._limits: dict[Direction, int] = {}
         self._swallowed: bytes | None = None
         self._refuses = self._will_refuse = False
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._accepted: set[asyncio.Task[None]] = set()
         self.port = 0
         self.passed = dict.fromkeys(Direction, 0)
         self.broken = 0
@@ -75,7 +77,13 @@ class Proxy:
         self.passed = dict.fromkeys(Direction, 0)
         self.broken = 0
 
-    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Take a connection of a client."""
+        task = asyncio.create_task(self._connect(reader, writer))
+        self._accepted.add(task)
+        task.add_done_callback(self._accepted.discard)
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._refuses:
             writer.transport.abort()
             return
@@ -85,16 +93,17 @@ class Proxy:
             asyncio.create_task(self._pump(connection, reader, to_server, Direction.TO_SERVER)),
             asyncio.create_task(self._pump(connection, from_server, writer, Direction.TO_CLIENT)),
         ]
-        self._tasks.update(pumps)
-        try:
-            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for pump in pumps:
-                pump.cancel()
-            await asyncio.gather(*pumps, return_exceptions=True)
-            self._tasks.difference_update(pumps)
-            for each in (writer, to_server):
-                each.close()
+        await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        for pump in pumps:
+            pump.cancel()
+        await asyncio.gather(*pumps, return_exceptions=True)
+        for each in (writer, to_server):
+            each.close()
+
+    async def finish(self) -> None:
+        """Wait until all connections are closed; fail if their clients keep them."""
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await asyncio.gather(*self._accepted)
 
     async def _pump(
         self, connection: Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: Direction
@@ -133,3 +142,4 @@ async def proxied(server: Server) -> AsyncGenerator[tuple[Proxy, Server]]:
         port: int = listener.sockets[0].getsockname()[1]
         parameters: ConnectionParameters = replace(server.parameters, host="127.0.0.1", port=port, ssl=SSLMode.DISABLE)
         yield proxy, replace(server, parameters=parameters)
+        await proxy.finish()

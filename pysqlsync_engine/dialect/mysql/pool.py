@@ -102,7 +102,8 @@ async def _open(parameters: ConnectionParameters) -> MySQLSession:
     except StatementError as error:
         await session.close()
         raise ConnectError(
-            f"MySQL at {parameters.host}: the session cannot be set up: {error}; check the server"
+            f"MySQL at {parameters.host}: the session cannot be set up: {error}; check the server",
+            is_transient=error.is_lost,
         ) from error
     except BaseException:
         await session.close()
