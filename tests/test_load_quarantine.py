@@ -22,7 +22,7 @@ from pysqlsync_engine.model.object_types import (
     UniqueConstraint,
 )
 from pysqlsync_engine.session import Row, Session
-from tests.row_tables import PEOPLE_SQL, column, dialect_of, open_session, store, table
+from tests.row_tables import PEOPLE_SQL, column, dialect_of, open_session, quoted, store, table
 from tests.servers import Server
 
 CHECK = CheckConstraint(LocalId("people_points_check"), "points < 100", columns=(LocalId("points"),))
@@ -69,12 +69,9 @@ async def lenient(
 
 async def rejected(session: Session, name: str = "people__rejected") -> list[tuple[int, str | None, str]]:
     """:returns: Number, column and reason of each row that was set aside."""
-    rows = await session.fetch(f"SELECT row_number, column_name, reason FROM {quoted_table(session, name)} ORDER BY id")
+    number, place = quoted(session, "row_number"), quoted(session, name)
+    rows = await session.fetch(f"SELECT {number}, column_name, reason FROM {place} ORDER BY id")
     return [(number, at, reason) for number, at, reason in rows]
-
-
-def quoted_table(session: Session, name: str) -> str:
-    return f'"{name}"' if dialect_of(session) == "postgresql" else f"`{name}`"
 
 
 BAD: dict[int, dict[str, Any]] = {
@@ -118,7 +115,8 @@ async def test_bad_rows_are_set_aside_and_the_others_are_stored(session: Session
 async def test_a_rejected_row_is_kept_with_its_values_and_where_it_came_from(session: Session) -> None:
     rows = [person(1), person(2, points="bad"), person(3, points=100, born=date(2000, 1, 1))]
     await lenient(session, PEOPLE, LoadMode.UPSERT, ALL, rows)
-    records = await session.fetch("SELECT row_number, record, rejected_at FROM people__rejected ORDER BY id")
+    row_number = quoted(session, "row_number")
+    records = await session.fetch(f"SELECT {row_number}, record, rejected_at FROM people__rejected ORDER BY id")
     assert [number for number, _, _ in records] == [2, 3]
     assert json.loads(records[0][1]) == {"id": "2", "name": "name 2", "born": None, "points": "bad"}
     assert json.loads(records[1][1]) == {"id": "3", "name": "name 3", "born": "2000-01-01", "points": "100"}

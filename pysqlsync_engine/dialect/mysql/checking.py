@@ -211,4 +211,5 @@ class Checker:
     async def _take_one(self, place: int, error: StatementError) -> None:
         explained = explain(self._staging.target, error)
         reason = explained.reason if isinstance(explained, RowError) else str(error)
-        await self._take(f"SELECT {place:d}", reason, column_of(self._staging.target, error))
+        query = f"SELECT {place:d} AS {quote(self._staging.number)}"
+        await self._take(query, reason, column_of(self._staging.target, error))
