@@ -15,6 +15,7 @@ from pysqlsync_engine.data.load_options import (
 )
 from pysqlsync_engine.data.load_report import Counts, LoadReport, Speed
 from pysqlsync_engine.data.sources import Batches, Fields, RecordSource, Window
+from pysqlsync_engine.database_source import DatabaseSource
 from pysqlsync_engine.engine import Engine, Generator
 from pysqlsync_engine.explorer import Explorer, created_tables
 from pysqlsync_engine.formation.inspection import class_fields, entities
@@ -34,6 +35,7 @@ __all__ = [
     "ConnectionParameters",
     "ConnectionPool",
     "Counts",
+    "DatabaseSource",
     "Engine",
     "EnumMode",
     "Explorer",

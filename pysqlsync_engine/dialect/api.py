@@ -11,6 +11,7 @@ from pysqlsync_engine.capabilities import Capabilities
 from pysqlsync_engine.data.auditing import Auditor
 from pysqlsync_engine.data.journal import Journal
 from pysqlsync_engine.data.loading import Loader
+from pysqlsync_engine.dialect.page_reader import PageReader
 from pysqlsync_engine.discovery.reader import CatalogReader
 from pysqlsync_engine.migration.plan import Writer
 from pysqlsync_engine.model.object_types import Catalog
@@ -48,6 +49,7 @@ class Dialect:
     :param connect: Opens one session, closed on leaving the context; raises `ConnectError`.
     :param open_pool: Opens several.
     :param script_settings: Statements that a script begins with, as its strings are written for a session that has them.
+    :param pages: How rows are read a page at a time; `None` if they cannot be.
     """
 
     name: str
@@ -63,3 +65,4 @@ class Dialect:
     connect: Callable[[ConnectionParameters], AbstractAsyncContextManager[Session]]
     open_pool: OpenPool
     script_settings: tuple[str, ...] = ()
+    pages: PageReader | None = None

@@ -5,12 +5,14 @@ from pysqlsync_engine.dialect.mysql.audit_reader import MySQLAuditReader
 from pysqlsync_engine.dialect.mysql.capabilities import OFFLINE
 from pysqlsync_engine.dialect.mysql.journal import MySQLJournal
 from pysqlsync_engine.dialect.mysql.loader import MySQLLoader
+from pysqlsync_engine.dialect.mysql.names import quote, quote_table
 from pysqlsync_engine.dialect.mysql.online import MySQLOnlineWriter
 from pysqlsync_engine.dialect.mysql.pool import connect, open_pool
 from pysqlsync_engine.dialect.mysql.reader import MySQLReader
 from pysqlsync_engine.dialect.mysql.scratch import canonicalize, scratch_database
 from pysqlsync_engine.dialect.mysql.types import lower
 from pysqlsync_engine.dialect.mysql.writer import SCRIPT_SETTINGS
+from pysqlsync_engine.dialect.page_reader import PageReader
 
 DIALECT = Dialect(
     name="mysql",
@@ -26,4 +28,12 @@ DIALECT = Dialect(
     connect=connect,
     open_pool=open_pool,
     script_settings=SCRIPT_SETTINGS,
+    pages=PageReader(
+        quote=quote,
+        quote_table=quote_table,
+        placeholder=lambda _number: "%s",
+        embed=lambda text: text.replace("%", "%%"),
+        compares_rows=False,
+        has_cursors=False,
+    ),
 )

@@ -1,6 +1,7 @@
 """PostgreSQL 13 to 18, by way of asynchronous COPY."""
 
 from pysqlsync_engine.dialect.api import Dialect
+from pysqlsync_engine.dialect.page_reader import PageReader
 from pysqlsync_engine.dialect.postgresql.audit_reader import PostgreSQLAuditReader
 from pysqlsync_engine.dialect.postgresql.capabilities import OFFLINE
 from pysqlsync_engine.dialect.postgresql.journal import PostgreSQLJournal
@@ -10,6 +11,7 @@ from pysqlsync_engine.dialect.postgresql.online import PostgreSQLOnlineWriter
 from pysqlsync_engine.dialect.postgresql.reader import PostgreSQLReader
 from pysqlsync_engine.dialect.postgresql.scratch import canonicalize, scratch_database
 from pysqlsync_engine.dialect.postgresql.session import connect, open_pool
+from pysqlsync_engine.model.id_types import quote_ansi
 
 DIALECT = Dialect(
     name="postgresql",
@@ -24,4 +26,12 @@ DIALECT = Dialect(
     scratch_database=scratch_database,
     connect=connect,
     open_pool=open_pool,
+    pages=PageReader(
+        quote=quote_ansi,
+        quote_table=str,
+        placeholder=lambda number: f"${number}",
+        embed=str,
+        compares_rows=True,
+        has_cursors=True,
+    ),
 )
