@@ -11,6 +11,7 @@ from pysqlsync_engine.dialect.mysql.pool import connect
 from pysqlsync_engine.dialect.mysql.scratch import canonicalize
 from pysqlsync_engine.dialect.mysql.types import lower
 from pysqlsync_engine.errors import UnsupportedError
+from pysqlsync_engine.migration.diff import diff
 from pysqlsync_engine.model.data_types import SqlInteger
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 from pysqlsync_engine.model.object_types import (
@@ -151,3 +152,53 @@ async def test_what_only_looks_like_a_column_that_counts_is_not_refused(mysql: S
         desired = await canonicalize(session, Catalog(), lower(catalog, mysql.capabilities))
         await execute(session, script(session, await discover(session), desired))
         assert script(session, await discover(session), desired) == []
+
+
+N, ID, TENANT = LocalId("n"), LocalId("id"), LocalId("tenant")
+Names = tuple[LocalId, ...]
+FILLED: dict[str, tuple[Names, dict[str, Names], Names, dict[str, Names]]] = {
+    "index comes before rows are filled": ((ID,), {}, (TENANT, ID), {"k": (ID,)}),
+    "index goes after rows are filled": ((N,), {"k": (ID,)}, (ID, TENANT), {}),
+    "index is replaced after rows are filled": ((N,), {"k": (ID,)}, (ID, TENANT), {"k": (N, ID)}),
+}
+
+
+def keyed(key: Names, indexes: dict[str, Names], *columns: LocalId) -> Catalog:
+    """:returns: A catalog of a table in which `id` counts, and `tenant` has to be filled."""
+    table = Table(
+        QualifiedId(None, "t"),
+        tuple(
+            Column(
+                name,
+                SqlInteger(4),
+                identity=IdentityMode.BY_DEFAULT if name == ID else None,
+                backfill="n + 1" if name == TENANT else None,
+            )
+            for name in columns
+        ),
+        PrimaryKeyConstraint(LocalId("pk"), key) if key else None,
+        indexes=tuple(Index(LocalId(name), tuple(map(IndexPart, parts))) for name, parts in indexes.items()),
+    )
+    return Catalog((Namespace(LocalId(""), tables=(table,)),))
+
+
+@pytest.mark.parametrize("name", FILLED)
+async def test_column_that_counts_keeps_a_key_while_rows_are_filled(mysql: Server, name: str) -> None:
+    key, indexes, later_key, later_indexes = FILLED[name]
+    source = lower(keyed(key, indexes, ID, N), mysql.capabilities)
+    target = lower(keyed(later_key, later_indexes, ID, N, TENANT), mysql.capabilities)
+    async with connect(mysql.parameters) as session:
+        await execute(session, script(session, await discover(session), source))
+        await session.execute("INSERT INTO t (n) VALUES (5), (7)")
+        await execute(session, script(session, await discover(session), target))
+        assert await session.fetch("SELECT id, n, tenant FROM t ORDER BY id") == [(1, 5, 6), (2, 7, 8)]
+        assert script(session, await discover(session), target) == []
+
+
+def test_column_that_would_be_without_a_key_while_rows_are_filled_is_refused(mysql: Server) -> None:
+    source = lower(keyed((), {}, N), mysql.capabilities)
+    target = lower(keyed((ID, TENANT), {}, N, ID, TENANT), mysql.capabilities)
+    with pytest.raises(
+        UnsupportedError, match="t: the column that counts would be without a key while rows are filled"
+    ):
+        diff(source, target, capabilities=mysql.capabilities)
