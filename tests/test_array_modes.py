@@ -420,6 +420,8 @@ async def test_tables_of_lists_are_renamed_along_with_their_owner(database: Serv
     async with connect(database, ArrayMode.RELATION) as connection:
         await synchronize(connection, Place, policy=EVERYTHING)
         await synchronize(connection, Seat)
+        plan = await explorer_of(connection).plan(classes=[Seat])
+        assert [warning for warning in plan.warnings if "_" in warning] == []
         name = quoted(connection, "Seat_widths")
         rows = await connection.session.fetch(
             f"SELECT line, name, {quoted(connection, 'value')} FROM {name} ORDER BY position"

@@ -104,10 +104,11 @@ def find_list_moves(source: Catalog, target: Catalog) -> ListMoves:
     :param source: What there is, in terms of new names, without what is kept.
     """
     before, after = tables_of(source), tables_of(target)
+    lists = _lists_by_owner(after.values())
     owners: dict[QualifiedId, OwnerMoves] = {}
     warnings: list[str] = []
     for name in before.keys() & after.keys():
-        owner = _Owner(before[name], after[name], before, after)
+        owner = _Owner(before[name], after[name], before, after, lists.get(name, ()))
         moves = [*owner.leaving(), *owner.coming()]
         refused = {move.column.name: reason for move in moves if (reason := _obstacle(move, owner, source, target))}
         warnings += (f"list {name.display}.{column.name}: {reason}" for column, reason in refused.items())
@@ -120,6 +121,16 @@ def find_list_moves(source: Catalog, target: Catalog) -> ListMoves:
     return ListMoves(owners, tuple(sorted(warnings)))
 
 
+def _lists_by_owner(tables: Iterable[Table]) -> Mapping[QualifiedId, tuple[tuple[Table, ListItems], ...]]:
+    found: dict[QualifiedId, tuple[tuple[Table, ListItems], ...]] = {}
+    for table in tables:
+        reference = None if table.list_items is None else list_reference(table)
+        if table.list_items is not None and reference is not None:
+            owner = reference.referenced_table
+            found[owner] = (*found.get(owner, ()), (table, table.list_items))
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class _Owner:
     """
@@ -128,22 +139,21 @@ class _Owner:
     :param source: As it is, by its new names.
     :param before: All tables that there are, by their new names.
     :param after: All tables that there are to be.
+    :param lists: Tables that there are to be of its lists.
     """
 
     source: Table
     target: Table
     before: Mapping[QualifiedId, Table]
     after: Mapping[QualifiedId, Table]
+    lists: tuple[tuple[Table, ListItems], ...]
 
     def leaving(self) -> Iterator[ListMove]:
         wanted = {column.name for column in self.target.columns}
         present = {
             c.name: c for c in self.source.columns if c.generated is None and _is_list(c) and c.name not in wanted
         }
-        for table in self.after.values():
-            items, reference = table.list_items, list_reference(table)
-            if items is None or reference is None or reference.referenced_table != self.target.name:
-                continue
+        for table, items in self.lists:
             names = (items.column, *items.renamed_from)
             found = next((present[name] for name in names if name in present), None)
             if found is not None:

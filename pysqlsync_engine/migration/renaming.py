@@ -99,14 +99,17 @@ def find_renames(source: Catalog, target: Catalog, keep: Sequence[str]) -> Renam
     former_names = (name for subject in (*target.tables(), *enums_of(target).values()) for name in subject.renamed_from)
     present = scoped(source, target, keep, former_names)
     before, after = tables_of(present), tables_of(target)
-    tables = _resolve(before, {t.name: t.renamed_from for t in after.values()}, "table", _display, warnings)
+    # hints of the table of a list follow from those of its owner
+    lists = frozenset(name for name, table in after.items() if table.list_items is not None)
+    hints = {t.name: t.renamed_from for t in after.values()}
+    tables = _resolve(before, hints, "table", _display, warnings, silent=lists)
     enums, wanted = enums_of(present), enums_of(target)
     types = _resolve(enums, {e.name: e.renamed_from for e in wanted.values()}, "enum", _display, warnings)
     columns: dict[QualifiedId, dict[LocalId, LocalId]] = {}
     for name, table in before.items():
         counterpart = after.get(tables.get(name, name))
         if counterpart is not None:
-            columns[name] = _renamed_columns(table, counterpart, warnings)
+            columns[name] = _renamed_columns(table, counterpart, [] if counterpart.name in lists else warnings)
     names = _Names(tables, types, columns)
     # what was only a hint, and is not followed, is undeclared again
     remaining = scoped(source, target, keep, (*tables, *types))
@@ -140,10 +143,13 @@ def _resolve(
     kind: str,
     display: Callable[[NameT], str],
     warnings: list[str],
+    *,
+    silent: frozenset[NameT] = frozenset(),
 ) -> dict[NameT, NameT]:
     """
     :param present: What there is.
     :param hints: Former names of what there is to be.
+    :param silent: Names of which nothing is to be said if their hints are of no use.
     :returns: New names by former ones.
     """
     chosen: dict[NameT, NameT] = {}
@@ -152,7 +158,7 @@ def _resolve(
             _follow(name, present, hints, chosen, frozenset())
     taken = frozenset(chosen.values())
     for name, former in hints.items():
-        if former and name not in taken:
+        if former and name not in taken | silent:
             reason = _reason(name, [each for each in former if each in present], present, display)
             if reason is not None:
                 warnings.append(f"{kind} {display(name)}: not renamed from {former[0].name}, {reason}")
