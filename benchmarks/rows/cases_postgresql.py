@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.rows import statements
@@ -237,6 +238,15 @@ def _dlt(action: str, **task: str) -> Start:
     return start
 
 
+DLT_WAYS: Sequence[tuple[str, str, dict[str, str]]] = (
+    ("dlt append, Arrow", "arrow_append", {}),
+    ("dlt append, Arrow, Parquet by ADBC", "arrow_append", {"file_format": "parquet"}),
+    ("dlt merge, Arrow", "arrow_merge", {}),
+    ("dlt merge, Arrow, Parquet by ADBC", "arrow_merge", {"file_format": "parquet"}),
+    ("dlt merge (upsert), Arrow, Parquet by ADBC", "arrow_merge", {"file_format": "parquet", "strategy": "upsert"}),
+)
+
+
 def _flights() -> Case:
     load = "pysqlsync load --mode upsert"
     return Case(
@@ -247,14 +257,7 @@ def _flights() -> Case:
             Contestant(PSQL, client(_copy_flights)),
             Contestant(load, _command_line("upsert")),
             Contestant("pysqlsync load --mode insert", _command_line("insert")),
-            Contestant("dlt append, Arrow", _dlt("arrow_append")),
-            Contestant("dlt append, Arrow, Parquet by ADBC", _dlt("arrow_append", file_format="parquet")),
-            Contestant("dlt merge, Arrow", _dlt("arrow_merge")),
-            Contestant("dlt merge, Arrow, Parquet by ADBC", _dlt("arrow_merge", file_format="parquet")),
-            Contestant(
-                "dlt merge (upsert), Arrow, Parquet by ADBC",
-                _dlt("arrow_merge", file_format="parquet", strategy="upsert"),
-            ),
+            *(Contestant(name, _dlt(action, **task), apart=True) for name, action, task in DLT_WAYS),
         ),
         rows_of="flights",
         limit=PSQL,

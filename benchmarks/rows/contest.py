@@ -67,10 +67,16 @@ Start = Callable[[Arena], Command]
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """Somebody who does the task of a case; `name` is for people, and unique in its case."""
+    """
+    Somebody who does the task of a case.
+
+    :param name: For people; unique in its case.
+    :param apart: True if it writes a table of its own, which cannot be compared.
+    """
 
     name: str
     start: Start
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +177,7 @@ def run(command: Command) -> Run:
     told = {"seconds": used["wall_s"]} if command.by_clock else _told(command, done.stdout)
     return Run(
         seconds=round(told["seconds"], 4),
-        cpu_s=round(used["user_s"] + used["system_s"], 2),
+        cpu_s=round(told.get("cpu_s", used["user_s"] + used["system_s"]), 2),
         rss_mb=round(used["rss_kb"] / 1024, 1),
         speed=told.get("speed"),
         notes=tuple(told.get("notes", ())),
@@ -207,7 +213,7 @@ def compete(case: Case, arena: Arena, rounds: int, tell: Callable[[str], None]) 
             _prepare(case, arena)
             result = _turn(contestant, arena)
             done.append(result)
-            if number == 0 and case.table is not None and not result.error:
+            if number == 0 and case.table is not None and not contestant.apart and not result.error:
                 digests[contestant.name] = arena.opponent.execute(statements.digest(arena.opponent, case.table))
             shown = f"{result.seconds:.2f} s" if result.error is None else result.error
             tell(f"{case.name}, round {number + 1}: {contestant.name}: {shown}")

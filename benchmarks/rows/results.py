@@ -16,7 +16,7 @@ class Run:
     One turn of a contestant.
 
     :param seconds: Time of the task itself, without that to start and to connect, unless the case says otherwise.
-    :param cpu_s: Of the client's process, from its start to its end.
+    :param cpu_s: Seconds of the processor that the client used for the task; of a program that does not tell, from its start to its end.
     :param server_cpu_s: Of all processes of the server meanwhile; 0 if it is not on this machine.
     :param rss_mb: Peak of the memory that the client's process held.
     :param speed: Way that the engine chose.
@@ -173,6 +173,11 @@ def read_report(path: Path) -> Report:
 def _case(found: dict[str, Any]) -> CaseResult:
     goals = tuple(Goal(**goal) for goal in found.pop("goals"))
     turns: dict[str, list[dict[str, Any]]] = found.pop("runs")
-    runs = {name: tuple(Run(**run | {"notes": tuple(run["notes"])}) for run in done) for name, done in turns.items()}
+    runs = {name: tuple(map(_run, done)) for name, done in turns.items()}
     differing = tuple(found.pop("differing"))
     return CaseResult(goals=goals, runs=runs, differing=differing, **found)
+
+
+def _run(found: dict[str, Any]) -> Run:
+    notes = tuple(found.pop("notes"))
+    return Run(notes=notes, **found)

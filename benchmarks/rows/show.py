@@ -73,7 +73,9 @@ def claim(verdict: Verdict) -> str:
         case _, None:
             return f"at least {goal.bound:,.0f} rows/s"
         case _, rival:
-            return f"at least {goal.bound:g} times the rate of {rival}"
+            return f"at least {goal.bound:g} times the rate of {rival.removesuffix('*')}" + (
+                ", the fastest way" if rival.endswith("*") else ""
+            )
 
 
 def reached(verdict: Verdict) -> str:

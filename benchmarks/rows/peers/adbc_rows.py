@@ -34,7 +34,7 @@ def straight(request):
     with adbc.connect(libpq(request["server"])) as connection, connection.cursor() as cursor, Clock() as clock:
         cursor.adbc_ingest(request["table"], reader(request["files"][0]), mode="append", db_schema_name="bench")
         connection.commit()
-    return clock.seconds
+    return clock
 
 
 def staged(request):
@@ -44,7 +44,7 @@ def staged(request):
         cursor.adbc_ingest("staging", reader(request["files"][0]), mode="create", temporary=True)
         cursor.execute(f'INSERT INTO bench."{request["table"]}" ({columns}) SELECT {cells} FROM staging')
         connection.commit()
-    return clock.seconds
+    return clock
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ async def send(request, ending=""):
                 await cursor.executemany(statement, block)
         await connection.commit()
     connection.close()
-    return clock.seconds
+    return clock
 
 
 async def upsert(request):
@@ -56,7 +56,7 @@ async def delete(request):
                 await cursor.executemany(statement, [(key.hex,) for (key,) in block])
         await connection.commit()
     connection.close()
-    return clock.seconds
+    return clock
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ async def raw(request):
                 for each, file in zip(connections, request["files"], strict=True)
             )
         )
-    return clock.seconds
+    return clock
 
 
 async def copy_records(request):
@@ -46,7 +46,7 @@ async def copy_records(request):
                 await connection.copy_records_to_table(
                     request["table"], schema_name="bench", columns=COLUMNS, records=block
                 )
-    return clock.seconds
+    return clock
 
 
 async def copy_at_hand(request):
@@ -55,7 +55,7 @@ async def copy_at_hand(request):
     rows = list(parsed(request["files"][0]))
     with Clock() as clock:
         await connection.copy_records_to_table(request["table"], schema_name="bench", columns=COLUMNS, records=rows)
-    return clock.seconds
+    return clock
 
 
 async def upsert(request):
@@ -70,7 +70,7 @@ async def upsert(request):
         async with connection.transaction():
             for block in blocks(parsed(request["files"][0]), BATCH_ROWS):
                 await connection.executemany(statement, block)
-    return clock.seconds
+    return clock
 
 
 async def delete(request):
@@ -79,7 +79,7 @@ async def delete(request):
         async with connection.transaction():
             for block in blocks(parsed(request["files"][0], (UUID,)), BATCH_ROWS):
                 await connection.executemany(f'DELETE FROM bench."{request["table"]}" WHERE id = $1', block)
-    return clock.seconds
+    return clock
 
 
 if __name__ == "__main__":

@@ -90,7 +90,7 @@ def send(method, *, whole=False):
                 await getattr(conn, method)(
                     table, list(rows) if whole else rows, field_types=KINDS, field_names=tuple(COLUMNS)
                 )
-            return clock.seconds
+            return clock
 
     return run
 
@@ -100,7 +100,7 @@ async def delete(request):
         conn.connection.generator.create(tables=[Event])
         with Clock() as clock:
             await conn.delete_data(Event, (key for (key,) in parsed(request["files"][0], (UUID,))))
-        return clock.seconds
+        return clock
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def insert(request):
                 for row in rows:
                     row["id"], row["remote_ip"] = row["id"].bytes, row["remote_ip"].packed
             connection.execute(statement, rows)
-    return clock.seconds
+    return clock
 
 
 if __name__ == "__main__":
