@@ -20,13 +20,13 @@ Makes rows of records; `None` if there are some that the package would read othe
 understand, which our converters may.
 """
 
-_ALWAYS: dict[Any, str] = {str: "s", as_float: "f", as_truth: "z", date.fromisoformat: "d", UUID: "u"}
+_ALWAYS: dict[Any, str] = {str: "s", as_truth: "z", date.fromisoformat: "d", UUID: "u"}
 """
 Letters for types whose cells the package reads as our converters do, or refuses. It has others for dates and times, but takes
 those in UTC for such without an offset.
 """
 
-_NUMBERS: dict[Any, str] = {as_integer: "i", as_decimal: "."}
+_NUMBERS: dict[Any, str] = {as_integer: "i", as_float: "f", as_decimal: "."}
 """Letters for types of which it also reads what is none to us: nothing for 0, and digits that are not ASCII."""
 
 _TEXT, _NOTHING = "s", "_"
@@ -49,7 +49,11 @@ def compile_parser(converters: Sequence[Convert], positions: Sequence[int], widt
         if b"\\0" in records:
             return None
         letters, convert = careful if has_numbers and _is_doubtful(records) else exact
-        rows: Batch = parse_file(letters, io.BytesIO(records))
+        try:
+            rows: Batch = parse_file(letters, io.BytesIO(records))
+        except SystemError as error:
+            # it forgets to look for some errors
+            raise ValueError("a cell cannot be read") from error
         return rows if convert is None else convert(rows)
 
     return parse

@@ -96,7 +96,7 @@ def choose_way(source: RecordSource, window: Window | None, target: LoadTarget, 
     chunks = source.chunks(window) if obstacle is None else None
     if chunks is not None:
         return TextWay(source, chunks, target, store.text, encoder)
-    reason = obstacle or "the source cannot tell rows apart by their text"
+    reason = obstacle or "the text alone does not tell what is in the rows"
     return TupleWay(source, window, encoder, notes=(f"text is parsed: {reason}",))
 
 
