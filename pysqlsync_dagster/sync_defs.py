@@ -5,14 +5,23 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
 from types import ModuleType
 from typing import Any
 
 import dagster as dg
 
 from pysqlsync_dagster.assets import AssetOptions, TableSet, build_table_asset, plan_tables
+from pysqlsync_dagster.checks import (
+    Counter,
+    build_constraint_checks,
+    build_freshness_checks,
+    build_source_count_checks,
+)
 from pysqlsync_dagster.drift import build_drift_checks
 from pysqlsync_dagster.feeds import Source, TableFeed
+from pysqlsync_dagster.history_checks import RowBounds, build_rejected_checks, build_row_bounds_checks
 from pysqlsync_dagster.resources import DatabaseResource
 from pysqlsync_dagster.schedules import Job, Partitions, SyncSchedule, build_table_schedule
 from pysqlsync_dagster.translator import TableModule, TableTranslator
@@ -98,6 +107,41 @@ def build_jobs(planned: TableSet, schedule: SyncSchedule | None) -> tuple[list[J
     return jobs, schedules
 
 
+@dataclass(frozen=True, slots=True)
+class CheckOptions:
+    """
+    Which checks are made, besides those of the schema.
+
+    :param constraints: True to check what nobody else sees to, see `build_constraint_checks`; as are `enforced` and `blocking`.
+    :param max_rejected_share: Share of the rows of a run that may be rejected; `None` not to look at it.
+    :param row_bounds: When a number of rows is out of the ordinary; `None` not to look at it.
+    :param max_age: See `build_freshness_checks`.
+    :param source_rows: See `build_source_count_checks`.
+    """
+
+    constraints: bool = True
+    enforced: bool = False
+    blocking: bool = False
+    max_rejected_share: float | None = 0.0
+    row_bounds: RowBounds | None = None
+    max_age: Mapping[type, tuple[str, timedelta]] = field(default_factory=dict[type, tuple[str, timedelta]])
+    source_rows: Mapping[type, Counter | None] = field(default_factory=dict[type, Counter | None])
+
+
+def build_checks(planned: TableSet, options: CheckOptions) -> list[dg.AssetChecksDefinition]:
+    """:returns: The checks that are asked for, and that of the schema of each table."""
+    built = [build_drift_checks(planned)]
+    if options.constraints:
+        built += build_constraint_checks(planned, enforced=options.enforced, blocking=options.blocking)
+    built += build_freshness_checks(planned, options.max_age)
+    built += build_source_count_checks(planned, options.source_rows)
+    if planned.loaders and options.max_rejected_share is not None:
+        built.append(build_rejected_checks(planned, share=options.max_rejected_share))
+    if planned.loaders and options.row_bounds is not None:
+        built.append(build_row_bounds_checks(planned, options.row_bounds))
+    return built
+
+
 def build_sync_defs(
     tables: ModuleType | Sequence[type] | TableModule,
     *,
@@ -111,6 +155,7 @@ def build_sync_defs(
     policy: SyncPolicy | None = None,
     options: AssetOptions | None = None,
     schedule: SyncSchedule | None = None,
+    checks: CheckOptions | None = None,
     sensors: Sequence[dg.SensorDefinition] = (),
     executor: dg.ExecutorDefinition | None = None,
 ) -> dg.Definitions:
@@ -130,6 +175,7 @@ def build_sync_defs(
     :param policy: What the schema asset may do without asking.
     :param options: How the table assets execute.
     :param schedule: When tables are loaded; `None` for no schedules.
+    :param checks: Which checks are made of rows.
     :param sensors: What else starts runs.
     :param executor: How steps execute; `None` for a process each.
     :raises ValueError: see `plan_tables`; or if the module is meant for another kind of database.
@@ -151,7 +197,7 @@ def build_sync_defs(
     resources: dict[str, Any] = {planned.options.resource: target}
     return dg.Definitions(
         assets=[planned.schema, *loaded, *planned.external],
-        asset_checks=[build_drift_checks(planned)],
+        asset_checks=build_checks(planned, checks or CheckOptions()),
         jobs=jobs,
         schedules=schedules,
         sensors=list(sensors),
