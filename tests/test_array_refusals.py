@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 import json
 from dataclasses import dataclass, make_dataclass
 from datetime import date, datetime, timedelta
@@ -96,6 +97,20 @@ async def test_elements_do_not_get_another_type_on_their_way_into_a_document(dat
         assert any("Odd.parts: does not move out of its table" in warning for warning in plan.warnings)
         with pytest.raises(HazardError, match="drop table"):
             await synchronize(connection, odd(list[str]))
+
+
+async def test_lists_do_not_leave_their_table_while_their_labels_go(postgresql: Server) -> None:
+    class Fewer(enum.Enum):
+        on = Lamp.on.value
+
+    Fewer.__name__ = "Lamp"
+    async with connect(postgresql, ArrayMode.RELATION) as connection:
+        await synchronize(connection, odd(list[Lamp]))
+    async with connect(postgresql, ArrayMode.ARRAY) as connection:
+        plan = await explorer_of(connection).plan(classes=[odd(list[Fewer])])
+        assert any("while labels of its elements go or move" in warning for warning in plan.warnings)
+        await synchronize(connection, odd(list[Lamp]))
+        await synchronize(connection, odd(list[Fewer]), policy=EVERYTHING)
 
 
 async def test_labels_that_rows_may_bring_get_keys(database: Server) -> None:

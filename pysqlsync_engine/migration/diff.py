@@ -88,7 +88,7 @@ def compare(
     enums = tuple(diff_enums(before, target))
     alterations = [enum for enum in enums if isinstance(enum, AlterEnum)]
     before = with_renamed_labels(before, alterations)
-    moves = find_list_moves(before, target)
+    moves = find_list_moves(before, target, alterations)
     pairs = tuple(_pairs(before, renaming, target, label_sources(source, before, target), moves))
     tables = [(pair.source, pair.target) for pair in pairs]
     check_documents(tables, before, target)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from pysqlsync_engine.migration.catalogs import tables_of
 from pysqlsync_engine.migration.documents import leaves
+from pysqlsync_engine.migration.enum_changes import AlterEnum
 from pysqlsync_engine.migration.list_changes import MoveList, list_reference
 from pysqlsync_engine.model.data_types import (
     SqlArray,
@@ -25,6 +26,7 @@ from pysqlsync_engine.model.data_types import (
     SqlUuid,
     SqlYear,
 )
+from pysqlsync_engine.model.definition import named_types
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 from pysqlsync_engine.model.list_types import LIST_VALUE, ListItems, list_table_name
 from pysqlsync_engine.model.object_types import Catalog, Column, Table
@@ -94,7 +96,7 @@ class ListMoves:
         return frozenset(move.table.name for owner in self.owners.values() for move in owner.coming.values())
 
 
-def find_list_moves(source: Catalog, target: Catalog) -> ListMoves:
+def find_list_moves(source: Catalog, target: Catalog, enums: Iterable[AlterEnum]) -> ListMoves:
     """
     Tell which lists move.
 
@@ -102,13 +104,15 @@ def find_list_moves(source: Catalog, target: Catalog) -> ListMoves:
     are what such a list would be stored in.
 
     :param source: What there is, in terms of new names, without what is kept.
+    :param enums: Enumerations that change.
     """
+    replaced = frozenset(enum.target.name for enum in enums if enum.replaces_labels)
     before, after = tables_of(source), tables_of(target)
     lists = _lists_by_owner(after.values())
     owners: dict[QualifiedId, OwnerMoves] = {}
     warnings: list[str] = []
     for name in before.keys() & after.keys():
-        owner = _Owner(before[name], after[name], before, after, lists.get(name, ()))
+        owner = _Owner(before[name], after[name], before, after, lists.get(name, ()), replaced)
         moves = [*owner.leaving(), *owner.coming()]
         refused = {move.column.name: reason for move in moves if (reason := _obstacle(move, owner, source, target))}
         warnings += (f"list {name.display}.{column.name}: {reason}" for column, reason in refused.items())
@@ -140,6 +144,7 @@ class _Owner:
     :param before: All tables that there are, by their new names.
     :param after: All tables that there are to be.
     :param lists: Tables that there are to be of its lists.
+    :param replaced: Enumerations that are created anew, with other labels.
     """
 
     source: Table
@@ -147,6 +152,7 @@ class _Owner:
     before: Mapping[QualifiedId, Table]
     after: Mapping[QualifiedId, Table]
     lists: tuple[tuple[Table, ListItems], ...]
+    replaced: frozenset[QualifiedId]
 
     def leaving(self) -> Iterator[ListMove]:
         wanted = {column.name for column in self.target.columns}
@@ -192,17 +198,27 @@ def _is_list(column: Column) -> bool:
 
 def _obstacle(move: ListMove, owner: _Owner, source: Catalog, target: Catalog) -> str | None:
     """:returns: Why a list cannot move along; `None` if it can."""
-    reference = list_reference(move.table)
-    keys = () if reference is None else reference.referenced_columns
-    if not move.to_table and not _same_key(keys, owner):
-        return (
-            "does not move out of its table while the key of the rows changes; make the change in two synchronizations"
-        )
     value = move.table.column(LIST_VALUE.name).data_type
-    if not isinstance(move.column.data_type, SqlJson):
-        return None
-    if not move.to_table and not _is_of_kind(value, move.items):
-        return "does not move out of its table while the type of its elements changes; make the change in two synchronizations"
+    document = isinstance(move.column.data_type, SqlJson)
+    changing = None if move.to_table else next(_changing(move, value, owner), None)
+    if changing is not None:
+        return f"does not move out of its table while {changing}; make the change in two synchronizations"
+    return _form(move, value, source, target) if document else None
+
+
+def _changing(move: ListMove, value: SqlType, owner: _Owner) -> Iterator[str]:
+    """What else changes that elements on their way out of a table cannot do without."""
+    reference = list_reference(move.table)
+    if not _same_key(() if reference is None else reference.referenced_columns, owner):
+        yield "the key of the rows changes"
+    if not owner.replaced.isdisjoint(named_types(value)):
+        yield "labels of its elements go or move"
+    if isinstance(move.column.data_type, SqlJson) and not _is_of_kind(value, move.items):
+        yield "the type of its elements changes"
+
+
+def _form(move: ListMove, value: SqlType, source: Catalog, target: Catalog) -> str | None:
+    """:returns: Why the elements of a list have no form in a document that both the server and Python know."""
     catalog = target if move.to_table else source
     inner: Iterable[SqlType] = (
         leaves(value, catalog) if isinstance(move.items.element, SqlJson) else [move.items.element]
