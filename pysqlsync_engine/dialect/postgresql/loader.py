@@ -17,14 +17,12 @@ from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.data.text import TextRules
 from pysqlsync_engine.dialect.postgresql.capabilities import features_of
 from pysqlsync_engine.dialect.postgresql.copying import CannotSkipError, Copier, Feed
-from pysqlsync_engine.dialect.postgresql.locating import add_labels, check_rows, locate
-from pysqlsync_engine.dialect.postgresql.merging import advance_identity, analyze, find_watermark, make_merge
+from pysqlsync_engine.dialect.postgresql.deleting import KeyStore, takes_keys
+from pysqlsync_engine.dialect.postgresql.merging import advance_identity
 from pysqlsync_engine.dialect.postgresql.quarantine import LenientStore
-from pysqlsync_engine.dialect.postgresql.refusals import is_about_row
-from pysqlsync_engine.dialect.postgresql.staging import Staging
+from pysqlsync_engine.dialect.postgresql.staged import StagedStore
 from pysqlsync_engine.dialect.postgresql.text_rules import text_rules
 from pysqlsync_engine.dialect.postgresql.transfer import Transfer, make_transfer, watch_limits
-from pysqlsync_engine.errors import StatementError
 from pysqlsync_engine.model.object_types import Table
 from pysqlsync_engine.session import Session
 
@@ -41,6 +39,8 @@ class PostgreSQLLoader:
         if target.options.on_error is OnError.QUARANTINE:
             return LenientStore(target, transfers, text_rules(target, features, strict=True), self._capabilities)
         rules = text_rules(target, features, strict=False)
+        if takes_keys(target, transfers):
+            return KeyStore(target, transfers, rules)
         if _is_direct(target, transfers):
             return DirectStore(target, transfers, rules)
         return StagedStore(target, transfers, rules)
@@ -92,48 +92,3 @@ class DirectStore:
             return Outcome(outcome.counts + Counts(inserted=copier.stored), notes=outcome.notes)
         await advance_identity(session, self._target)
         return Outcome(Counts(inserted=copier.stored))
-
-
-class StagedStore:
-    """Copies rows into a staging table, and merges them from there."""
-
-    is_numbered = False
-
-    def __init__(self, target: LoadTarget, transfers: Sequence[Transfer], rules: TextRules) -> None:
-        self._target = target
-        self._transfers = transfers
-        self.hooks: Sequence[Hook | None] = [transfer.hook for transfer in transfers]
-        self.text = rules
-
-    async def prepare(self, session: Session) -> None:
-        del session
-
-    async def store(self, session: Session, parts: AsyncIterator[Part]) -> Outcome:
-        return await self.store_from(session, Feed(parts))
-
-    async def store_from(self, session: Session, feed: Feed) -> Outcome:
-        """Store the parts that are left; see `RowStore.store`."""
-        # the driver remembers the shape of a table by its name
-        staging = Staging(self._target, self._transfers)
-        for statement in staging.create():
-            await session.execute(statement)
-        copier = Copier(session, self._target, staging.name, add_column=staging.add_column)
-        await copier.send(feed)
-        await add_labels(session, staging)
-        await check_rows(session, staging, copier.numbers)
-        await analyze(session, staging)
-        counts = await self._merge(session, staging, copier)
-        watermark = await find_watermark(session, staging)
-        await advance_identity(session, self._target)
-        return Outcome(counts, watermark)
-
-    async def _merge(self, session: Session, staging: Staging, copier: Copier) -> Counts:
-        merge = make_merge(staging)
-        try:
-            async with session.transaction():
-                counts = await merge.begin(session)
-                return counts + await merge.apply(session, staging.rows_staged, copier.stored)
-        except StatementError as error:
-            if not is_about_row(error) or not copier.stored:
-                raise
-            await locate(session, staging, merge, error, copier.numbers)

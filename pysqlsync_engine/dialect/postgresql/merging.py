@@ -24,6 +24,9 @@ Rows that the transaction has inserted so far, which the server counts anyway; n
 (https://www.postgresql.org/docs/current/monitoring-stats.html).
 """
 
+JOIN_MEMORY = "64MB"
+"""What the server may use for a join or a sort before it writes to its disk."""
+
 REFERENCED = """
     SELECT EXISTS (
         SELECT FROM pg_catalog.pg_constraint k WHERE k.confrelid = pg_catalog.to_regclass($1) AND k.contype = 'f'
@@ -280,12 +283,20 @@ def _update_or_insert(staging: Staging, query: str) -> str:
     )
 
 
-async def analyze(session: Session, staging: Staging) -> None:
-    """Let the server know how many rows are staged, and how their keys are spread, where it is to join them with the table."""
+async def prepare_join(session: Session, staging: Staging) -> None:
+    """
+    Where staged rows are to be joined with the table, let the server know how many these are and how their keys are spread, and
+    use memory for them, until the end of the transaction.
+    """
     options = staging.target.options
     is_joined = staging.target.mode not in {LoadMode.INSERT, LoadMode.UPSERT}
     if staging.keys and (is_joined or staging.is_partial or options.only_changed):
         await session.execute(f"ANALYZE {staging.name} ({names(staging.keys)})")
+        await session.fetch(
+            "SELECT pg_catalog.set_config('work_mem', $1, true)"
+            " WHERE pg_catalog.pg_size_bytes(pg_catalog.current_setting('work_mem')) < pg_catalog.pg_size_bytes($1)",
+            JOIN_MEMORY,
+        )
 
 
 async def _count_keys(session: Session, staging: Staging, relation: Relation) -> int:

@@ -16,7 +16,7 @@ from pysqlsync_engine.data.text import TextPart, TextRules
 from pysqlsync_engine.dialect.postgresql.checking import Checker
 from pysqlsync_engine.dialect.postgresql.copying import Copier
 from pysqlsync_engine.dialect.postgresql.locating import add_labels
-from pysqlsync_engine.dialect.postgresql.merging import advance_identity, analyze, find_watermark, make_merge
+from pysqlsync_engine.dialect.postgresql.merging import advance_identity, find_watermark, make_merge, prepare_join
 from pysqlsync_engine.dialect.postgresql.refusals import is_about_row
 from pysqlsync_engine.dialect.postgresql.rejects import Rejected
 from pysqlsync_engine.dialect.postgresql.staging import Staging
@@ -54,7 +54,7 @@ class LenientStore:
         async for part in parts:
             await copier.send(part)
         await add_labels(session, staging)
-        await analyze(session, staging)
+        await prepare_join(session, staging)
         # the keys of rows that never were in the staging table are not known
         keeps_missing = rejected.rows > 0
         spared = None

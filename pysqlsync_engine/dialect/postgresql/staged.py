@@ -1,0 +1,64 @@
+"""Stores rows by way of a staging table, all of them or none."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from pysqlsync_engine.data.hooks import Hook
+from pysqlsync_engine.data.load_report import Counts, Outcome
+from pysqlsync_engine.data.parts import Part
+from pysqlsync_engine.data.target import LoadTarget
+from pysqlsync_engine.data.text import TextRules
+from pysqlsync_engine.dialect.postgresql.copying import Copier, Feed
+from pysqlsync_engine.dialect.postgresql.locating import add_labels, check_rows, locate
+from pysqlsync_engine.dialect.postgresql.merging import advance_identity, find_watermark, make_merge, prepare_join
+from pysqlsync_engine.dialect.postgresql.refusals import is_about_row
+from pysqlsync_engine.dialect.postgresql.staging import Staging
+from pysqlsync_engine.dialect.postgresql.transfer import Transfer
+from pysqlsync_engine.errors import StatementError
+from pysqlsync_engine.session import Session
+
+
+class StagedStore:
+    """Copies rows into a staging table, and merges them from there."""
+
+    is_numbered = False
+
+    def __init__(self, target: LoadTarget, transfers: Sequence[Transfer], rules: TextRules) -> None:
+        self._target = target
+        self._transfers = transfers
+        self.hooks: Sequence[Hook | None] = [transfer.hook for transfer in transfers]
+        self.text = rules
+
+    async def prepare(self, session: Session) -> None:
+        del session
+
+    async def store(self, session: Session, parts: AsyncIterator[Part]) -> Outcome:
+        return await self.store_from(session, Feed(parts))
+
+    async def store_from(self, session: Session, feed: Feed) -> Outcome:
+        """Store the parts that are left; see `RowStore.store`."""
+        # the driver remembers the shape of a table by its name
+        staging = Staging(self._target, self._transfers)
+        for statement in staging.create():
+            await session.execute(statement)
+        copier = Copier(session, self._target, staging.name, add_column=staging.add_column)
+        await copier.send(feed)
+        await add_labels(session, staging)
+        await check_rows(session, staging, copier.numbers)
+        await prepare_join(session, staging)
+        counts = await self._merge(session, staging, copier)
+        watermark = await find_watermark(session, staging)
+        await advance_identity(session, self._target)
+        return Outcome(counts, watermark)
+
+    async def _merge(self, session: Session, staging: Staging, copier: Copier) -> Counts:
+        merge = make_merge(staging)
+        try:
+            async with session.transaction():
+                counts = await merge.begin(session)
+                return counts + await merge.apply(session, staging.rows_staged, copier.stored)
+        except StatementError as error:
+            if not is_about_row(error) or not copier.stored:
+                raise
+            await locate(session, staging, merge, error, copier.numbers)
