@@ -79,6 +79,10 @@ class PostgreSQLWriter(PostgreSQLTypeWriter):
         """:returns: A statement that creates the namespace, if another session has not done so (`public` is always there)."""
         return f"CREATE SCHEMA IF NOT EXISTS {self.quote(name)}"
 
+    def is_marked_key(self) -> str:
+        """:returns: What follows the name of a column of text in the condition that it holds a key, printed with a mark."""
+        return f"~ {self.literal(f'^{KEY_MARK}[0-9]+$')}"
+
     def placeholder(self, number: int) -> str:
         """:returns: What stands for a value that is sent beside the statement."""
         return f"${number}"
