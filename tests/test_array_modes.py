@@ -241,18 +241,33 @@ async def test_rows_of_tables_become_the_lists_that_would_have_been_written(data
             assert found == [each.words for each in PLAIN]
 
 
+@dataclass
+class Single:
+    id: PrimaryKey[int]
+    words: list[str]
+
+
+SINGLE = [Single(1, ["b", "a", "b"]), Single(2, []), Single(3, ["\u00e9", "", "x"])]
+
+
 async def test_long_lists_keep_their_order_and_every_character(database: Server) -> None:
     words = [f"{(number * 7919) % 3001:05d} {chr(0x4E00 + number)}" * 200 for number in range(3000)]
+    lists = {1: words, 2: [], 3: words[:5]}
+    async with connect(database, ArrayMode.RELATION) as connection:
+        await synchronize(connection, Single)
+        owner, table = connection.get_table(Single), connection.get_table(Single, "words")
+        await connection.insert_rows(owner, field_names=("id",), field_types=(int,), records=[(key,) for key in lists])
+        rows = [(key, place, word) for key, items in lists.items() for place, word in enumerate(items)]
+        names, types = ("id", "position", "value"), (int, int, str)
+        await connection.insert_rows(table, field_names=names, field_types=types, records=rows[::-1])
     for mode in column_modes(database):
         async with connect(database, mode) as connection:
-            await synchronize(connection, Plain)
-            await connection.upsert_data(Plain, [Plain(1, words, []), Plain(2, words[:5], [])])
+            await synchronize(connection, Single)
+            assert (await lists_of(connection, Single))["words"] == list(lists.values())
         async with connect(database, ArrayMode.RELATION) as connection:
-            await synchronize(connection, Plain)
-            assert [word for key, word in await elements(connection, "Plain_words") if key == 1] == words
-        async with connect(database, mode) as connection:
-            await synchronize(connection, Plain)
-            assert (await lists_of(connection, Plain))["words"] == [words, words[:5]]
+            await synchronize(connection, Single)
+            found = await connection.session.fetch(f"SELECT * FROM {quoted(connection, 'Single_words')}")
+            assert sorted(found) == rows
 
 
 @dataclass
@@ -285,15 +300,6 @@ async def test_list_that_is_missing_becomes_an_empty_one_only_if_that_is_permitt
     async with connect(database, mode) as connection:
         await synchronize(connection, Loose)
         assert (await lists_of(connection, Loose))["words"] == [[], [], ["a"]]
-
-
-@dataclass
-class Single:
-    id: PrimaryKey[int]
-    words: list[str]
-
-
-SINGLE = [Single(1, ["b", "a", "b"]), Single(2, []), Single(3, ["\u00e9", "", "x"])]
 
 
 async def execute(connection: ConnectionContext, statements: Sequence[str], *, transactional: bool) -> None:
