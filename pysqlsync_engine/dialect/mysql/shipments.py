@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from pysqlsync_engine.data.lines import LineEncoder
+from pysqlsync_engine.data.lines import NULL, LineEncoder, escape
 from pysqlsync_engine.data.parts import ENCODED_ROWS, EncodedBatch
 from pysqlsync_engine.data.text import TSV, TextFormat, TextPart
 from pysqlsync_engine.dialect.mysql.staging import Cell
 from pysqlsync_engine.dialect.mysql.wire import MAX_PACKET_BYTES, value_lists
 from pysqlsync_engine.session import Batch
+
+NULL_WORD = b"NULL"
+"""What a server that reads cells in quotes takes for NULL where it is not in quotes."""
 
 Run: TypeAlias = tuple[int, int]
 """Number of a row in the stream, from 1, and how many rows there are from it on."""
@@ -105,12 +110,24 @@ def ship_text(parts: Sequence[TextPart], cells: Sequence[Cell | None]) -> Shipme
     :param cells: For each column of the stream what becomes of its cells.
     """
     layout = parts[0].layout
+    if parts[0].form.quote is not None and any(NULL_WORD in part.records for part in parts):
+        parts = [_without_quotes(part) for part in parts]
     return Shipment(
         parts[0].form,
         tuple(None if position is None else cells[position] for position in layout),
         tuple((part.first, part.rows) for part in parts),
         lambda: (part.records for part in parts),
     )
+
+
+def _without_quotes(part: TextPart) -> TextPart:
+    """:returns: The same records with escapes instead of quotes."""
+    null = part.form.null
+    records = csv.reader(
+        io.StringIO(part.records.decode(), newline=""), delimiter=part.form.delimiter, quotechar=part.form.quote
+    )
+    lines = ("\t".join(NULL if cell == null else escape(cell) for cell in record) for record in records)
+    return replace(part, records="".join(f"{line}\n" for line in lines).encode(), form=TSV)
 
 
 class Numbering:

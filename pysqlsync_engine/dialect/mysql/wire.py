@@ -18,7 +18,7 @@ MAX_PACKET_BYTES = 256 * 1024
 _PLACEHOLDER = re.compile(r"%[%s]")
 
 _ROW = re.compile(r" at row (\d+)\b")
-_COLUMN = re.compile(r"(?:[Cc]olumn|[Ff]ield) ['`](?:[^'`]*[.`])?([^'`.]+)['`]")
+_COLUMN = re.compile(r"(?:[Cc]olumn|[Ff]ield) (?:`[^`]*`\.)*['`](?:[^'`]*\.)?([^'`.]+)['`]")
 _CONSTRAINTS = (
     re.compile(r" for key '(?:[^']*\.)?([^'.]+)'$"),
     re.compile(r"CONSTRAINT [`'](?:[^`']*\.)?([^`'.]+)[`']"),
