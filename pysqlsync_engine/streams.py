@@ -138,6 +138,8 @@ async def load_streams(
 
     async def run(job: StreamJob) -> None:
         async with room:
+            if failed and on_failure is OnFailure.CANCEL:
+                return
             try:
                 reports[job.name] = await send(job)
             except Exception as error:

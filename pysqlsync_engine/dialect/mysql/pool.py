@@ -48,6 +48,9 @@ class MySQLPool:
             except StatementError:
                 # the server has closed it, or was restarted
                 await session.close()
+            except BaseException:
+                await session.close()
+                raise
             else:
                 return session
         return await _open(self._parameters)
