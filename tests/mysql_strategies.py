@@ -167,15 +167,36 @@ def tables(draw: st.DrawFn, name: QualifiedId, features: Features) -> Table:
         generated = Generated(draw(st.sampled_from(("n is not null", "n + 1"))), stored=draw(st.booleans()))
         body.append(Column(COMPUTED, SqlInteger(8), nullable=True, generated=generated))
     key = Column(ID, key_type, identity=IdentityMode.BY_DEFAULT if counts else None, description=draw(DESCRIPTIONS))
-    # only the key counts: indexes change before and after columns, so the server cannot be told to count in another column
-    return Table(
+    primary = PrimaryKeyConstraint(LocalId("pk"), draw(st.sampled_from(((ID,), (ID, NUMBER)))))
+    table = Table(
         name,
         (key, number, *body),
-        PrimaryKeyConstraint(LocalId("pk"), draw(st.sampled_from(((ID,), (ID, NUMBER))))),
+        primary,
         tuple(sorted(constraints, key=lambda constraint: constraint.name)),
         draw(DESCRIPTIONS),
         indexes=chosen,
     )
+    return counting_by(table, draw(st.sampled_from((ID, NUMBER))))
+
+
+def counting_by(table: Table, name: LocalId) -> Table:
+    """:returns: The table; if it counts, and nothing forbids that another column of it does, then in that column."""
+    counted = [column.name for column in table.columns if column.identity is not None]
+    begun = {index.parts[0].column for index in table.indexes}
+    mentioned = any(isinstance(constraint, CheckConstraint) for constraint in table.constraints)
+    mentioned |= any(column.generated is not None for column in table.columns)
+    mentioned |= any(part.expression is not None for index in table.indexes for part in index.parts)
+    if not counted or name not in begun or mentioned:
+        return table
+    columns = (
+        replace(
+            column,
+            identity=IdentityMode.BY_DEFAULT if column.name == name else None,
+            default=None if column.name == name else column.default,
+        )
+        for column in table.columns
+    )
+    return replace(table, columns=tuple(columns))
 
 
 @st.composite
