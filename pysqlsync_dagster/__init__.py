@@ -5,6 +5,13 @@ from pysqlsync_dagster.checks import build_constraint_checks, build_freshness_ch
 from pysqlsync_dagster.drift import build_drift_checks
 from pysqlsync_dagster.feeds import ByPartition, Contract, SinceWatermark, Source, TableFeed
 from pysqlsync_dagster.history_checks import RowBounds, build_rejected_checks, build_row_bounds_checks
+from pysqlsync_dagster.incremental import (
+    FileWatch,
+    RowWatch,
+    build_file_sensor,
+    build_row_sensor,
+    build_watermark_schedule,
+)
 from pysqlsync_dagster.load_metadata import RejectPreview
 from pysqlsync_dagster.partitions import PartitionSlice
 from pysqlsync_dagster.resources import (
@@ -27,11 +34,13 @@ __all__ = [
     "DatabaseResource",
     "DescribedTable",
     "EmbeddedPostgreSQLResource",
+    "FileWatch",
     "MySQLResource",
     "PartitionSlice",
     "PostgreSQLResource",
     "RejectPreview",
     "RowBounds",
+    "RowWatch",
     "ServerResource",
     "SinceWatermark",
     "Source",
@@ -43,9 +52,11 @@ __all__ = [
     "build_assets",
     "build_constraint_checks",
     "build_drift_checks",
+    "build_file_sensor",
     "build_freshness_checks",
     "build_rejected_checks",
     "build_row_bounds_checks",
+    "build_row_sensor",
     "build_schema_asset",
     "build_schema_job",
     "build_schema_op",
@@ -53,6 +64,7 @@ __all__ = [
     "build_sync_defs",
     "build_table_schedule",
     "build_table_specs",
+    "build_watermark_schedule",
     "plan_tables",
     "table_assets",
 ]

@@ -6,7 +6,7 @@ import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from typing import Any, Self
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
@@ -99,6 +99,30 @@ class DatabaseResource(dg.ConfigurableResource[Any]):
         :raises RuntimeError: outside of a run and of `open`.
         """
         async with self.pool.connection(options) as connection:
+            yield connection
+
+    def resolved(self) -> Self:
+        """
+        :returns: The same database with its settings taken from the environment now, for use outside of runs.
+        :raises ValueError: if a variable of the environment is missing.
+        """
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        for name, value in values.items():
+            if isinstance(value, dg.EnvVar):
+                values[name] = value.get_value()
+                if values[name] is None:
+                    raise ValueError(f"{name}: the environment has no variable {value.env_var_name}; set it")
+        return type(self)(**values)
+
+    @asynccontextmanager
+    async def connect(self, options: GeneratorOptions | None = None) -> AsyncGenerator[ConnectionContext, None]:
+        """
+        Open one connection outside of runs, for sensors and schedules; settings are taken from the environment.
+
+        :param options: How data-classes become tables.
+        """
+        engine = get_dialect(self.dialect)
+        async with self.resolved().reach() as parameters, engine.create_connection(parameters, options) as connection:
             yield connection
 
     def __reduce__(self) -> tuple[Any, ...]:
