@@ -17,7 +17,6 @@ from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.data.text import TextRules
 from pysqlsync_engine.dialect.postgresql.capabilities import features_of
 from pysqlsync_engine.dialect.postgresql.copying import CannotSkipError, Copier, Feed
-from pysqlsync_engine.dialect.postgresql.deleting import KeyStore, takes_keys
 from pysqlsync_engine.dialect.postgresql.merging import advance_identity
 from pysqlsync_engine.dialect.postgresql.quarantine import LenientStore
 from pysqlsync_engine.dialect.postgresql.staged import StagedStore
@@ -39,8 +38,6 @@ class PostgreSQLLoader:
         if target.options.on_error is OnError.QUARANTINE:
             return LenientStore(target, transfers, text_rules(target, features, strict=True), self._capabilities)
         rules = text_rules(target, features, strict=False)
-        if takes_keys(target, transfers):
-            return KeyStore(target, transfers, rules)
         if _is_direct(target, transfers):
             return DirectStore(target, transfers, rules)
         return StagedStore(target, transfers, rules)

@@ -24,6 +24,9 @@ Rows that the transaction has inserted so far, which the server counts anyway; n
 (https://www.postgresql.org/docs/current/monitoring-stats.html).
 """
 
+MAX_ARRAY_KEYS = 1_000_000
+"""Most keys that the server is to hold in an array."""
+
 JOIN_MEMORY = "64MB"
 """What the server may use for a join or a sort before it writes to its disk."""
 
@@ -98,13 +101,14 @@ class DeleteMerge:
         return Counts()
 
     async def apply(self, session: Session, relation: Relation, rows: int) -> Counts:
-        del rows
         staging = self._staging
+        table, keys = staging.target.table.name, staging.keys_only(relation)
+        if len(staging.keys) == 1 and rows <= MAX_ARRAY_KEYS:
+            # the server looks keys of an array up one after another in their order; a join would have to lock them first
+            condition = f"t.{staging.keys[0]} = ANY(ARRAY({keys} ORDER BY 1))"
+            return Counts(deleted=await session.execute(f"DELETE FROM {table} t WHERE {condition}"))
         await session.fetch(_lock(staging, staging.stored_rows(relation), "UPDATE"))
-        statement = (
-            f"DELETE FROM {staging.target.table.name} t USING ({staging.keys_only(relation)}) s"
-            f" WHERE {staging.matches('t', 's')}"
-        )
+        statement = f"DELETE FROM {table} t USING ({keys}) s WHERE {staging.matches('t', 's')}"
         return Counts(deleted=await session.execute(statement))
 
 
