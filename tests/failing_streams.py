@@ -93,12 +93,18 @@ class Expected:
 
 @dataclass
 class SlowSource:
-    """A source that can be read again, and lets others have a turn between its batches."""
+    """
+    A source that can be read again, and lets others have a turn between its batches.
+
+    :param told_at: Number of the batch before which `told` is set, from 0.
+    """
 
     rows: Sequence[Row]
     size: int = 50
     wait_s: float = 0.0
     fields: Fields = FIELDS
+    told_at: int = -1
+    told: asyncio.Event = field(default_factory=asyncio.Event)
 
     def batches(self, window: Window | None) -> Batches:
         del window
@@ -107,6 +113,8 @@ class SlowSource:
     async def _batches(self) -> AsyncIterator[Sequence[Row]]:
         for start in range(0, len(self.rows), self.size):
             await asyncio.sleep(self.wait_s)
+            if start >= self.told_at * self.size >= 0:
+                self.told.set()
             yield self.rows[start : start + self.size]
 
 

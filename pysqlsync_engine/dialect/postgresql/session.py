@@ -80,8 +80,8 @@ class PostgreSQLSession:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[None]:
-        transaction = self._connection.transaction()
         with _translated("BEGIN"):
+            transaction = self._connection.transaction()
             await transaction.start()
         try:
             yield
