@@ -51,6 +51,7 @@ class Capabilities:
     :param identifiers_in_characters: True if names are limited in characters; then `max_identifier_bytes` counts these.
     :param max_label_characters: Longest label of an enumeration; `None` where the limit is that of a name.
     :param client_files: False where rows cannot be sent as a file of the client, as the server does not permit it.
+    :param collation: Character set and collation of tables that name none; `None` where it is of no matter, or not known.
     """
 
     version: ServerVersion
@@ -76,3 +77,4 @@ class Capabilities:
     identifiers_in_characters: bool = False
     max_label_characters: int | None = None
     client_files: bool = True
+    collation: tuple[str, str] | None = None

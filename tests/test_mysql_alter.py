@@ -114,3 +114,22 @@ async def test_tables_become_what_is_wanted_and_back_again(mysql: Server, name: 
             await execute(session, statements)
             reached = await discover(session)
             assert script(session, reached, wanted) == [], statements
+
+
+async def test_a_table_gets_the_collation_of_its_database_whatever_that_is(mysql: Server) -> None:
+    before, after = CASES["collation"]
+    async with connect(mysql.parameters) as session:
+        ((usual,),) = await session.fetch("SELECT @@collation_database")
+        await session.execute("ALTER DATABASE COLLATE utf8mb4_unicode_ci")
+    try:
+        async with connect(mysql.parameters) as session:
+            wanted = await state(session, after)
+            current = await state(session, before)
+            await execute(session, script(session, current, wanted))
+            assert script(session, await discover(session), wanted) == []
+            collations = "SELECT collation_name FROM information_schema.columns WHERE table_schema = database() ORDER BY column_name"
+            found = [name for (name,) in await session.fetch(collations)]
+            assert found == ["utf8mb4_unicode_ci", "utf8mb4_unicode_ci", "utf8mb4_bin", None]
+    finally:
+        async with connect(mysql.parameters) as session:
+            await session.execute(f"ALTER DATABASE COLLATE {usual}")

@@ -47,7 +47,8 @@ async def test_a_session_has_settings_that_do_not_depend_on_the_server(session: 
 
 
 async def test_capabilities_are_those_of_the_server(session: MySQLSession, mysql: Server) -> None:
-    assert session.capabilities == mysql.capabilities
+    ((character_set, collation),) = await session.fetch("SELECT @@character_set_database, @@collation_database")
+    assert session.capabilities == replace(mysql.capabilities, collation=(character_set, collation))
 
 
 async def test_values_of_statements_arrive_as_they_are(session: MySQLSession) -> None:

@@ -75,8 +75,14 @@ class MySQLSession:
         await self.execute(SETTINGS)
         if self._capabilities is None:
             # true for the session of somebody who may not turn it on
-            ((version, loads, size),) = await self.fetch("SELECT version(), @@local_infile, @@max_allowed_packet")
-            self._capabilities = replace(capabilities_of(parse_version(version)), client_files=bool(loads))
+            ((version, loads, size, *collation),) = await self.fetch(
+                "SELECT version(), @@local_infile, @@max_allowed_packet, @@character_set_database, @@collation_database"
+            )
+            self._capabilities = replace(
+                capabilities_of(parse_version(version)),
+                client_files=bool(loads),
+                collation=(collation[0], collation[1]),
+            )
             self.max_packet_bytes = size
 
     async def reset(self) -> None:

@@ -365,8 +365,16 @@ class MySQLWriter(MySQLLabelWriter):
     def default_collation(self, change: SetOptions) -> Iterator[str]:
         """:returns: Clauses that change the collation of columns to come; see `recollated` for those that are there."""
         before, after = _collation(change.source), _collation(change.target)
-        if before != after:
-            yield "CONVERT TO CHARACTER SET DEFAULT" if after is None else f"COLLATE={self.word(after)}"
+        if before == after:
+            return
+        if after is not None:
+            yield f"COLLATE={self.word(after)}"
+        elif self.capabilities.collation is None:
+            yield "CONVERT TO CHARACTER SET DEFAULT"
+        else:
+            # MariaDB takes DEFAULT for the default collation of the character set, whatever that of the database is
+            character_set, collation = map(self.word, self.capabilities.collation)
+            yield f"CONVERT TO CHARACTER SET {character_set} COLLATE {collation}"
 
     def recollated(self, operation: AlterTable) -> Iterator[str]:
         """:returns: Clauses that give columns of text the collation that they have in the target, if that of the table changes."""
