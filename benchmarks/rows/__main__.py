@@ -45,10 +45,10 @@ def main() -> int:
     inputs = Inputs(directory / f"rows-{options.rows}", options.rows, PEERS / "tpchgen-cli")
     results: list[CaseResult] = []
     servers: dict[str, dict[str, str]] = {}
-    if _chosen([encoder_case()], None, options.only):
+    if not options.memory and _chosen([encoder_case()], None, options.only):
         results.append(compete(encoder_case(), Arena(None, inputs, PEERS / "python"), options.rounds, console.log))
     for product in options.servers:
-        if not (cases := _chosen(_cases(product, memory=options.memory), product, options.only)):
+        if not (cases := _chosen(_cases(product, options), product, options.only)):
             continue
         with ExitStack() as stack:
             try:
@@ -92,9 +92,9 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(filter(None, text.split(",")))
 
 
-def _cases(product: str, *, memory: bool) -> list[Case]:
-    if memory:
-        return memory_cases() if product == "postgresql" else []
+def _cases(product: str, options: argparse.Namespace) -> list[Case]:
+    if options.memory:
+        return memory_cases(options.rows) if product == "postgresql" else []
     return postgresql_cases() if product == "postgresql" else mysql_cases()
 
 

@@ -285,12 +285,15 @@ def postgresql_cases() -> list[Case]:
     ]
 
 
-def memory_cases() -> list[Case]:
-    """:returns: Inserts of the engine alone, to be run with several numbers of rows."""
+def memory_cases(rows: int) -> list[Case]:
+    """
+    :param rows: Part of the name of the case, so that results for several numbers of rows can be told apart.
+    :returns: The engine alone.
+    """
     return [
         Case(
-            "memory",
-            "Memory of the engine's ways",
+            f"memory-{rows}",
+            f"Memory of the engine's ways, {rows:,} rows",
             "Event",
             (
                 Contestant(BYTES, own("tsv", "events.tsv", table="Event")),

@@ -8,7 +8,7 @@ from html import escape
 from benchmarks.rows.results import CaseResult, Report
 from benchmarks.rows.show import thousands
 
-WIDTH, LABEL_WIDTH, VALUE_WIDTH = 860, 300, 90
+WIDTH, LABEL_WIDTH, VALUE_WIDTH = 880, 310, 110
 BAR_HEIGHT, ROW_HEIGHT, TITLE_HEIGHT, GAP = 14, 20, 30, 14
 OWN = "engine"
 COLOURS = {"own": "#2f6fde", "limit": "#7a7a7a", "other": "#c9ced6"}

@@ -51,7 +51,9 @@ def cells(case: CaseResult, name: str) -> list[str]:
 
 
 def thousands(rate: float) -> str:
-    """:returns: A rate for people: `276 k`."""
+    """:returns: A rate for people: `3.1 M`, `276 k`, `1.7 k`."""
+    if rate >= 1_000_000:
+        return f"{rate / 1_000_000:.1f} M"
     return f"{rate / 1000:,.0f} k" if rate >= 10_000 else f"{rate / 1000:.1f} k"
 
 
