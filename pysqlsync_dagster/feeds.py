@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, TypeAlias
 
@@ -66,7 +66,8 @@ class TableFeed:
     Where the rows of a table come from, and how they are stored.
 
     :param source: A record source, what makes one for a partition, or several of them by name.
-    :param load: What becomes of the rows; rows whose keys exist are updated by default.
+    :param load: What becomes of the rows; rows whose keys exist are updated by default. A batch that is named here is one batch for each
+        partition, so that each is stored once.
     :param contract: What may become of the table when its class or the source changes.
     :param upstream: Asset that the rows come from; shown in the lineage.
     :param columns: Column of the upstream asset by column of the table, where the names differ.
@@ -93,6 +94,12 @@ class TableFeed:
         """
         if not self.sources:
             raise ValueError(f"{table}: expected at least one record source; got an empty mapping")
+        closes_missing = self.load.history is not None and self.load.history.closes_missing
+        if (self.load.mode.replaces_all or closes_missing) and partitions is not None:
+            raise ValueError(
+                f"{table}: mode {self.load.mode.value} would take the rows of all other partitions for missing; load the table "
+                "whole, or choose another mode"
+            )
         for source in self.sources.values():
             if isinstance(source, SinceWatermark) and (partitions is not None or self.load.watermark is None):
                 raise ValueError(
@@ -106,6 +113,11 @@ class TableFeed:
                     f"{table}: its partitions are more than ranges of time; say with ByPartition(...) where the rows of "
                     "each come from"
                 )
+
+
+def options_of(load: LoadOptions, wanted: PartitionSlice | None) -> LoadOptions:
+    """:returns: How the rows of a partition are stored; a named batch is told from those of other partitions."""
+    return load if load.batch is None or wanted is None else replace(load, batch=f"{load.batch}/{wanted.key}")
 
 
 def feed_of(source: Source | TableFeed) -> TableFeed:

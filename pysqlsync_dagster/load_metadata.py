@@ -66,6 +66,13 @@ def watermark_metadata(watermark: object, now: datetime) -> dict[str, Any]:
     return {"watermark": str(watermark), **lag}
 
 
+def size_metadata(report: LoadReport, total: int | None) -> dict[str, Any]:
+    """:returns: Rows in the table, or in the partition; nothing of a partition that was not sent again, as nobody counted it."""
+    if total is not None:
+        return {"dagster/row_count": total}
+    return {} if report.repeated else {"dagster/partition_row_count": kept_rows(report.counts)}
+
+
 def load_metadata(
     report: LoadReport, *, total: int | None, feed: str, watermark: object, now: datetime
 ) -> dict[str, Any]:
@@ -77,9 +84,8 @@ def load_metadata(
     :returns: What one stream did.
     """
     counts = report.counts
-    size = {"dagster/partition_row_count": kept_rows(counts)} if total is None else {"dagster/row_count": total}
     shown: dict[str, Any] = {
-        **size,
+        **size_metadata(report, total),
         "rows": report.rows,
         "affected": counts.affected,
         "inserted": counts.inserted,

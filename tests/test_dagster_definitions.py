@@ -26,7 +26,7 @@ from pysqlsync_dagster import (
     build_table_specs,
     plan_tables,
 )
-from pysqlsync_engine.base import GeneratorOptions
+from pysqlsync_engine.base import GeneratorOptions, History, LoadMode, LoadOptions
 from pysqlsync_engine.model.key_types import PrimaryKey
 from tests import orders_job, orders_model
 
@@ -262,3 +262,18 @@ def test_a_source_that_does_not_fit_the_partitions_is_refused() -> None:
     with pytest.raises(ValueError, match=r"shop\.Voucher: its source is made by partition, but it has none"):
         tables.tables({orders_model.Voucher: made})
     assert tables.tables({orders_model.Customer: made})[0].feed is made
+
+
+@pytest.mark.parametrize(
+    "load",
+    [
+        LoadOptions(LoadMode.REPLACE),
+        LoadOptions(LoadMode.MIRROR),
+        LoadOptions(LoadMode.HISTORY, history=History(closes_missing=True)),
+    ],
+    ids=["replace", "mirror", "history"],
+)
+def test_a_mode_that_would_delete_the_rows_of_other_partitions_is_refused(load: LoadOptions) -> None:
+    feed = TableFeed(orders_job.OrdersByDay(), load=load)
+    with pytest.raises(ValueError, match="would take the rows of all other partitions for missing"):
+        orders_job.tables().tables({orders_model.Order: feed})

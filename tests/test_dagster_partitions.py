@@ -16,11 +16,12 @@ from pysqlsync_dagster import (
     DatabaseResource,
     PartitionSlice,
     SyncSchedule,
+    TableFeed,
     TableModule,
     build_assets,
     build_sync_defs,
 )
-from pysqlsync_engine.base import GeneratorOptions
+from pysqlsync_engine.base import GeneratorOptions, LoadMode, LoadOptions
 from pysqlsync_engine.data.sources import Fields, Window
 from pysqlsync_engine.factory import get_dialect
 from pysqlsync_engine.parameters import ConnectionParameters
@@ -215,6 +216,21 @@ def test_what_is_recorded_is_what_is_stored_when_one_of_several_fails(
     assert instance.get_materialized_partitions(CUSTOMER) == stored
     assert stored >= {"2024-01-01", "2024-01-02", "2024-01-03"}
     assert "2024-01-05" not in stored
+
+
+def test_a_named_batch_is_stored_once_for_each_partition(
+    postgresql: Server, database: DatabaseResource, instance: dg.DagsterInstance
+) -> None:
+    feed = TableFeed(Hours(), load=LoadOptions(LoadMode.INSERT, stream="hours", batch="customers"))
+    assets = customer_assets(dg.MonthlyPartitionsDefinition("2024-01-01"), feed)
+    tags = orders_job.partition_range("2024-01-01", "2024-02-01")
+    for _ in range(2):
+        assert run(assets, database, instance, tags=tags).success
+    assert fetch(postgresql.parameters, 'SELECT count(*) FROM "shop"."Customer"') == [(31 + 29,)]
+    (last, *_) = instance.fetch_materializations(CUSTOMER, limit=1).records
+    assert last.asset_materialization is not None
+    assert last.asset_materialization.metadata["repeated"].value is True
+    assert "dagster/partition_row_count" not in last.asset_materialization.metadata
 
 
 def shop(database: DatabaseResource, schedule: SyncSchedule, options: AssetOptions | None = None) -> dg.Definitions:

@@ -188,6 +188,23 @@ def test_every_kind_of_server_is_loaded_in_processes_of_its_own_and_the_password
         assert files_with(tmp_path, password) == []
 
 
+def test_a_run_that_fails_in_the_middle_has_the_password_nowhere(
+    database: Server, home: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    password = database.parameters.password or CANARY
+    monkeypatch.setenv(orders_job.PASSWORD_VARIABLE, database.parameters.password or "")
+    result = dg.materialize(
+        orders_job.assets(dialect=database.dialect, orders=orders_job.OrdersByDay(fails_on="2024-01-02")),
+        resources={"database": orders_job.resource(database.parameters, dialect=database.dialect)},
+        instance=home,
+        tags=orders_job.partition_range("2024-01-01", "2024-01-02"),
+        raise_on_error=False,
+    )
+    assert not result.success
+    assert files_with(tmp_path, "the shop has closed")
+    assert files_with(tmp_path, password) == []
+
+
 def test_a_password_that_is_wrong_is_nowhere_either(
     database: Server, home: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
