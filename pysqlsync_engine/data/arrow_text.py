@@ -84,7 +84,11 @@ class ColumnText:
         lines = join(*columns, "\t") if len(columns) > 1 else columns[0]
         offsets: Any = memoryview(lines.buffers()[1]).cast("i")
         end: int = offsets[lines.offset + len(lines)]
-        return lines.buffers()[2].slice(0, end).to_pybytes()
+        text: bytes = lines.buffers()[2].slice(0, end).to_pybytes()
+        del lines, columns
+        # the library would keep it, and as much for each thread
+        self._arrow.default_memory_pool().release_unused()
+        return text
 
     def _choose(self, kind: Any, annotation: Any, data_type: SqlType, rule: TextColumn) -> Write | None:
         """:returns: What writes values of an Arrow type; `None` if there is nothing that does so exactly."""

@@ -14,8 +14,11 @@ from pysqlsync_engine.data.windows import BATCH_ROWS, Select, window_filter
 from pysqlsync_engine.errors import LoadError
 from pysqlsync_engine.session import Batch
 
-TEXT_ROWS = 16_384
+TEXT_ROWS = 4096
 """Rows of a batch whose columns become text as a whole."""
+
+BUFFER_BYTES = 256 * 1024
+"""Bytes of a column that are read at once; without a limit all of a row group are."""
 
 
 class ParquetSource:
@@ -77,9 +80,9 @@ class ParquetSource:
         """:param rows: Most rows of a batch."""
         arrow = load_library()
         try:
-            with arrow.ParquetFile(self._file) as parquet:
+            with arrow.ParquetFile(self._file, buffer_size=BUFFER_BYTES, pre_buffer=False) as parquet:
                 self._reader.check(parquet.schema_arrow.names)
-                for batch in parquet.iter_batches(batch_size=rows, columns=self._reader.headings):
+                for batch in parquet.iter_batches(batch_size=rows, columns=self._reader.headings, use_threads=False):
                     yield self._reader.chosen(batch)
         except ValueError as error:
             # the library's own errors derive from it
