@@ -140,8 +140,8 @@ class Checker:
         if not staging.keys or staging.target.mode in {LoadMode.INSERT, LoadMode.DELETE}:
             return 0
         return await self._session.execute(
-            f"DELETE FROM {staging.name} d WHERE d.{staging.number} NOT IN"
-            f" (SELECT q.{staging.number} FROM ({staging.stored_rows(staging.rows_staged)}) q)"
+            f"DELETE FROM {staging.name} d WHERE NOT EXISTS (SELECT FROM ({staging.stored_rows(staging.rows_staged)}) q"
+            f" WHERE q.{staging.number} = d.{staging.number})"
         )
 
     def _unique_keys(self) -> Iterator[tuple[str, str, str | None]]:

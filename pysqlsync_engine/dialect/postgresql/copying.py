@@ -224,7 +224,7 @@ class Copier:
         :param feed: Where more text may come from, to be sent along with it.
         """
         session = self._session
-        columns = await self._columns(part)
+        columns = await self.find_columns(part)
         form, run = part.form, TextRun(part, feed)
         try:
             read = await session.copy_text(
@@ -258,8 +258,11 @@ class Copier:
         for first, rows in spans:
             self.numbers.add(first, rows)
 
-    async def _columns(self, part: TextPart) -> list[str]:
-        """:returns: For each cell of a record the column that takes it."""
+    async def find_columns(self, part: TextPart) -> list[str]:
+        """
+        :returns: For each cell of a record the column that takes it; those for cells that are left out are added.
+        :raises CannotSkipError: if the table cannot be given such.
+        """
         names: list[str] = []
         skipped = 0
         for position in part.layout:

@@ -14,14 +14,20 @@ from pysqlsync_engine.model.object_types import IdentityMode
 from pysqlsync_engine.session import Session
 
 COUNTED = """
-    SELECT pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid)
-    FROM pg_catalog.pg_class c
-    WHERE c.oid = pg_catalog.to_regclass($1) AND c.relkind = 'r' AND pg_catalog.current_setting('track_counts') = 'on'
-        AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal)
+    WITH members AS (
+        SELECT pg_catalog.to_regclass($1)::oid AS oid
+        UNION SELECT relid::oid FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1))
+    )
+    SELECT
+        (SELECT relkind = 'p' FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass($1)),
+        pg_catalog.current_setting('track_counts') = 'on' AND NOT EXISTS (
+            SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid IN (SELECT oid FROM members) AND NOT t.tgisinternal
+        ),
+        (SELECT sum(pg_catalog.pg_stat_get_xact_tuples_inserted(oid))::bigint FROM members)
 """
 """
-Rows that the transaction has inserted so far, which the server counts anyway; none if it does not, or counts other rows along
-(https://www.postgresql.org/docs/current/monitoring-stats.html).
+Whether a table has partitions; whether the server counts rows that are inserted, and would count no others along; and those that the
+transaction has inserted so far (https://www.postgresql.org/docs/current/monitoring-stats.html).
 """
 
 MAX_ARRAY_KEYS = 1_000_000
@@ -148,17 +154,22 @@ class UpsertMerge:
             ((updated, inserted),) = await session.fetch(_update_or_insert(staging, query))
             return inserted, updated
         statement = insert_into(staging, query) + on_conflict(staging, resets=self.resets)
-        before = await session.fetch(COUNTED, str(staging.target.table.name))
-        if not before:
+        ((is_partitioned, is_counted, before),) = await session.fetch(COUNTED, str(staging.target.table.name))
+        if is_counted:
+            written = await session.execute(statement)
+            ((_, _, after),) = await session.fetch(COUNTED, str(staging.target.table.name))
+            return after - before, written - (after - before)
+        if not is_partitioned:
             ((inserted, updated),) = await session.fetch(
                 f"WITH written AS ({statement} RETURNING xmax = 0 AS is_new)"
                 " SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM written"
             )
             return inserted, updated
+        # rows of partitions do not tell whether they are new
+        ((existing,),) = await session.fetch(_lock(staging, query, "NO KEY UPDATE"))
+        ((rows,),) = await session.fetch(f"SELECT count(*) FROM ({query}) q")
         written = await session.execute(statement)
-        after = await session.fetch(COUNTED, str(staging.target.table.name))
-        inserted = after[0][0] - before[0][0]
-        return inserted, written - inserted
+        return rows - existing, written - (rows - existing)
 
 
 class MirrorMerge(UpsertMerge):

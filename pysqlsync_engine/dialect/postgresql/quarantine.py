@@ -113,6 +113,9 @@ class LenientCopier:
 
     async def _send(self, piece: TextPart | EncodedBatch) -> None:
         first = piece.first if isinstance(piece, TextPart) else piece.runs[0].first
+        if isinstance(piece, TextPart):
+            # a column that was added inside of a savepoint would be gone if a record is refused
+            await self._copier.find_columns(piece)
         async with self._session.transaction():
             await self._session.fetch(self._staging.set_number(), first)
             if isinstance(piece, TextPart):
