@@ -78,7 +78,10 @@ class CsvSource(DelimitedSource):
                 for field, annotation in zip(fields.names, fields.types, strict=True)
             ],
             form=TextFormat(delimiter, null[0] if null else "", QUOTE),
-            tells_by_text=not given and len(null) == 1 and delimiter.isascii(),
+            tells_by_text=not given
+            and delimiter.isascii()
+            and len(null) == 1
+            and not set(null[0]) & {*'"\r\n', delimiter},
             header=header,
             encoding=encoding,
             select=select,
