@@ -42,7 +42,7 @@ Python has none.
 
 SETTINGS = (
     "SET NAMES utf8mb4, time_zone = '+00:00', autocommit = 1, lc_messages = 'en_US',"
-    f" sql_mode = '{SQL_MODE}', foreign_key_checks = 1, unique_checks = 1, sql_notes = 1, max_error_count = 1024"
+    f" sql_mode = '{SQL_MODE}', foreign_key_checks = 1, unique_checks = 1, sql_notes = 1"
 )
 
 NO_SUCH_SAVEPOINT = 1305
