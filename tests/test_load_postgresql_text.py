@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import json
 import re
 from collections.abc import AsyncIterator
 from datetime import date, datetime, time, timedelta
@@ -186,11 +187,18 @@ async def create(session: PostgreSQLSession, kind: Kind) -> None:
     await session.execute(f"CREATE TABLE t (id int PRIMARY KEY, v {kind.sql_type})")
 
 
-async def stored(session: PostgreSQLSession) -> str | None:
+async def stored(session: PostgreSQLSession) -> str:
     """:returns: What the table has, byte by byte; the table is then empty."""
-    rows = await session.fetch("SELECT v::text FROM t")
+    ((value,),) = await session.fetch("SELECT v::text FROM t")
     await session.execute("TRUNCATE t")
-    return repr(rows)
+    return value
+
+
+def is_alike(kind: Kind, one: str | None, other: str | None) -> bool:
+    """:returns: True if the same is stored; numbers in a document may have other digits, though they are equal."""
+    if isinstance(kind.data_type, SqlJson) and one is not None and other is not None:
+        return json.loads(one) == json.loads(other)
+    return one == other
 
 
 async def as_text(session: PostgreSQLSession, kind: Kind, mode: LoadMode, cell: str) -> str | None:
@@ -233,7 +241,8 @@ async def test_text_is_stored_as_its_value_is(session: PostgreSQLSession, kind: 
     for mode in MODES:
         for cell in kind.passing if rule is not None else []:
             assert fits(rule, cell), cell
-            assert await as_text(session, kind, mode, cell) == await as_value(session, kind, mode, cell), cell
+            one, other = await as_text(session, kind, mode, cell), await as_value(session, kind, mode, cell)
+            assert is_alike(kind, one, other), cell
     assert [cell for cell in kind.parsed if fits(rule, cell)] == []
 
 
@@ -262,9 +271,8 @@ def test_any_text_that_fits_is_stored_as_its_value_is(postgresql: Server, index:
 
     async def check(session: PostgreSQLSession, cell: str) -> None:
         if fits(rule_of(session, kind), cell):
-            assert await as_text(session, kind, LoadMode.INSERT, cell) == await as_value(
-                session, kind, LoadMode.INSERT, cell
-            )
+            one = await as_text(session, kind, LoadMode.INSERT, cell)
+            assert is_alike(kind, one, await as_value(session, kind, LoadMode.INSERT, cell))
 
     # hypothesis is synchronous, and a session belongs to one loop
     with asyncio.Runner() as runner:
