@@ -16,6 +16,7 @@ from uuid import UUID, uuid4
 from pysqlsync_engine.connection import ConnectionContext
 from pysqlsync_engine.data.cell_code import Nulls, compile_converter
 from pysqlsync_engine.data.cells import cell_converter
+from pysqlsync_engine.data.cursor import lower_bound
 from pysqlsync_engine.data.sources import Fields, Window
 from pysqlsync_engine.dialect.page_reader import PageReader
 from pysqlsync_engine.errors import UnsupportedError
@@ -135,7 +136,8 @@ class DatabaseSource:
             after = self._after
             if isinstance(after, str) and unwrap(annotation).type is not str:
                 after = cell_converter(annotation)(after)
-            bounds.append((name, ">", after if self._overlap is None else after - self._overlap))
+            lower = lower_bound(after, self._overlap)
+            bounds += [] if lower is None else [(name, ">", lower)]
         if window is not None:
             is_aware = find_tag(unwrap(annotation).tags, WithTimeZone) is not None
             start, end = (

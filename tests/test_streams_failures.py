@@ -171,11 +171,11 @@ async def test_a_stream_in_parts_is_sent_again_where_rows_may_be_stored_twice(da
     in_parts = replace(BY_VERSION, atomicity=Atomicity.CHUNK, chunk_bytes=1)
     async with observed(database) as connection, proxied(database) as (proxy, reached), pooled(reached) as pool:
         expected, target = Expected(SEED), items_table(connection)
-        rows = expected.next_rows(100, 200, width=300)
-        proxy.arm({Direction.TO_SERVER: 30_000})
+        rows = expected.next_rows(40, 80, width=300)
+        proxy.arm({Direction.TO_SERVER: 15_000})
         report = await pool.load(target, at_hand(rows), options=in_parts, retries=SOON)
         expected.add(rows)
-        assert (proxy.broken, report.attempts, report.rows) == (1, 2, 100)
+        assert (proxy.broken, report.attempts, report.rows) == (1, 2, 40)
         await check(connection, expected)
         await settle(connection.session)
 
@@ -184,8 +184,8 @@ async def test_a_stream_in_parts_is_sent_again_where_rows_may_be_stored_twice(da
 async def test_a_stream_in_parts_tells_what_stays_where_rows_may_not_be_stored_twice(database: Server) -> None:
     in_parts = replace(INSERT, atomicity=Atomicity.CHUNK, chunk_bytes=1)
     async with observed(database) as connection, proxied(database) as (proxy, reached), pooled(reached) as pool:
-        rows = Expected(SEED).next_rows(100, 200, width=300)
-        proxy.arm({Direction.TO_SERVER: 30_000})
+        rows = Expected(SEED).next_rows(40, 80, width=300)
+        proxy.arm({Direction.TO_SERVER: 15_000})
         with pytest.raises(PartialLoadError, match=r"rows of the stream stay, the next part failed: .*lost") as caught:
             await pool.load(items_table(connection), at_hand(rows), options=in_parts)
         await settle(connection.session)

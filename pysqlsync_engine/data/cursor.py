@@ -114,8 +114,8 @@ def lower_bound(value: Any, overlap: timedelta | int | None = None) -> Any:
     :param value: The watermark, see `ConnectionContext.read_watermark`; `None` if there is none yet.
     :param overlap: How far behind the watermark rows may still appear or change: a time for dates and timestamps, a number for
         numbers; `None` for a source whose rows never come late.
-    :returns: Rows with this value and above are to be read; `None` for all. The row of the watermark itself is among them, as
-        others may have its value.
+    :returns: Rows above this value are to be read; `None` for all. Without an overlap, rows that get the very value of the
+        watermark later are missed: leave it out only for values that are never given twice, such as numbers that count.
     :raises TypeError: if the overlap cannot be taken from the watermark.
     """
     if value is None or overlap is None:
