@@ -13,7 +13,7 @@ from pysqlsync_engine.data.load_options import LoadMode, OnDuplicate, OnError
 from pysqlsync_engine.data.load_report import Counts
 from pysqlsync_engine.dialect.mysql.pool import connect
 from pysqlsync_engine.dialect.mysql.session import MySQLSession
-from pysqlsync_engine.errors import RowError, UnsupportedError
+from pysqlsync_engine.errors import LockTimeoutError, RowError, StatementError, UnsupportedError
 from pysqlsync_engine.model.data_types import SqlBinary, SqlCharacter, SqlInteger
 from pysqlsync_engine.model.object_types import IdentityMode
 from pysqlsync_engine.session import Row
@@ -176,3 +176,29 @@ async def test_a_column_may_have_the_name_that_rows_are_numbered_by(session: MyS
     for mode in (LoadMode.UPSERT, LoadMode.MIRROR):
         await store(session, odd, mode, fields, [(1, 2, "x"), (3, 4, "y"), (1, 5, "z")])
         assert await session.fetch("SELECT * FROM odd ORDER BY 1") == [(1, 5, "z"), (3, 4, "y")]
+
+
+async def test_a_trigger_that_refuses_a_row_is_located_without_staging(session: MySQLSession) -> None:
+    await session.execute(
+        "CREATE TRIGGER refuse BEFORE INSERT ON notes FOR EACH ROW"
+        " IF NEW.note = 'unlucky' THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no luck'; END IF"
+    )
+    rows = [(number, "unlucky" if number in {123, 456} else "x") for number in range(1, 1000)]
+    with pytest.raises(RowError, match="no luck") as caught:
+        await store(session, NOTES, LoadMode.INSERT, FIELDS, rows)
+    assert caught.value.row == 123
+    assert await numbers(session) == []
+
+
+async def test_a_lock_that_is_not_granted_is_not_blamed_on_a_row(session: MySQLSession, mysql: Server) -> None:
+    await session.execute("SET SESSION innodb_lock_wait_timeout = 1")
+    async with connect(mysql.parameters) as other, other.transaction():
+        await other.execute("INSERT INTO notes VALUES (5, 'theirs')")
+        for mode in (LoadMode.INSERT, LoadMode.UPSERT):
+            with pytest.raises(LockTimeoutError) as caught:
+                await store(session, NOTES, mode, FIELDS, [(0, "a"), (5, "b")])
+            # what the driver said, by which it is told whether to try again
+            assert caught.value.__cause__ is not None
+            assert not isinstance(caught.value.__cause__, StatementError)
+    await store(session, NOTES, LoadMode.UPSERT, FIELDS, [(0, "a"), (5, "b")])
+    assert await session.fetch("SELECT id, note FROM notes ORDER BY id") == [(0, "a"), (5, "b")]

@@ -151,9 +151,10 @@ async def send_all(
                 async with session.transaction():
                     await send(session, destination, shipment, numbering.sent, ahead)
             except StatementError as error:
-                raise await locate_sent(
-                    session, packer.target, destination, shipment, error, numbering.sent
-                ) from cause_of(packer.target, error)
+                located = await locate_sent(session, packer.target, destination, shipment, error, numbering.sent)
+                if located is error:
+                    raise
+                raise located from cause_of(packer.target, error)
             numbering.add(shipment.runs)
     finally:
         await ahead.close()
