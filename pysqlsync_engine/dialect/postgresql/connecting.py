@@ -10,6 +10,8 @@ from pysqlsync_engine.parameters import ConnectionParameters, SSLMode
 SERVER_SETTINGS = {
     "application_name": "pysqlsync",
     "timezone": "UTC",
+    # so that dates that the server writes as text can be read by anyone
+    "datestyle": "ISO",
     "standard_conforming_strings": "on",
     # every statement is run once and most are short: compiling them costs more than it saves
     "jit": "off",

@@ -21,6 +21,9 @@ from pysqlsync_engine.session import Row, Session
 MAX_COPY_BYTES = 32 * 1024 * 1024
 """Text that one COPY takes: the driver reads it all even if the server has refused its first record."""
 
+MAX_QUOTED_BYTES = 16 * 1024 * 1024
+"""Text with cells in quotes that one COPY takes: it is kept, as the server counts lines and not records."""
+
 SKIPPED = "pysqlsync_skipped_"
 """Start of the names of columns for cells that are left out."""
 
@@ -125,14 +128,14 @@ class TextRun:
     async def chunks(self) -> AsyncGenerator[bytes]:
         """:returns: The text."""
         part: TextPart | None = self.first
-        size = 0
+        size, limit = 0, MAX_COPY_BYTES if part.form.quote is None else MAX_QUOTED_BYTES
         while part is not None:
             self.numbers.add(part.first, part.rows)
             if part.form.quote is not None:
                 self._kept.append(part.records)
             yield part.records
             size += len(part.records)
-            part = await self._following() if size < MAX_COPY_BYTES else None
+            part = await self._following() if size < limit else None
 
     async def _following(self) -> TextPart | None:
         if self._feed is None:
