@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import pytest
 
-from pysqlsync_engine.data.load_options import LoadMode, OnDuplicate, OnError
+from pysqlsync_engine.data.load_options import History, LoadMode, OnDuplicate, OnError
 from pysqlsync_engine.data.load_report import Counts, LoadReport
 from pysqlsync_engine.errors import LoadError
-from pysqlsync_engine.model.data_types import SqlCharacter, SqlDate, SqlInteger
+from pysqlsync_engine.model.data_types import SqlCharacter, SqlDate, SqlInteger, SqlTimestamp
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 from pysqlsync_engine.model.object_types import (
     CheckConstraint,
@@ -323,3 +324,43 @@ async def test_the_name_of_the_table_for_rejected_rows_is_never_too_long(session
     place = note.removeprefix("rejected rows are in ").rpartition(".")[2]
     assert place.endswith("__rejected")
     assert [number for number, _, _ in await rejected(session, place)] == [2]
+
+
+async def test_a_history_does_not_end_versions_of_rows_that_are_set_aside(session: Session) -> None:
+    moment = {"postgresql": "timestamp(6)", "mysql": "datetime(6)"}[dialect_of(session)]
+    await session.execute(
+        f"CREATE TABLE prices (id int, valid_from {moment}, valid_to {moment} NULL, price int NOT NULL,"
+        " PRIMARY KEY (id, valid_from))"
+    )
+    prices = table(
+        "prices",
+        column("id", SqlInteger(4)),
+        column("valid_from", SqlTimestamp(6)),
+        column("valid_to", SqlTimestamp(6), nullable=True),
+        column("price", SqlInteger(4)),
+        key="id valid_from",
+    )
+    fields, shown = {"id": int, "price": int}, "SELECT id, price, valid_to IS NULL FROM prices ORDER BY id, valid_from"
+
+    async def keep(day: int, *rows: Row) -> LoadReport:
+        history = History(at=datetime(2024, 1, day), closes_missing=True)
+        return await lenient(session, prices, LoadMode.HISTORY, fields, list(rows), history=history)
+
+    await keep(1, (1, 10), (2, 20), (3, 30))
+    # of the second row the server says what is wrong, so that its key is known
+    report = await keep(2, (1, 11), (2, None))
+    assert report.counts == Counts(updated=1, deleted=1, rejected=1)
+    assert await session.fetch(shown) == [(1, 10, False), (1, 11, True), (2, 20, True), (3, 30, False)]
+    report = await keep(3, (1, "x"), (2, 21))
+    assert report.counts == Counts(updated=1, rejected=1)
+    assert any("were kept" in note for note in report.notes)
+
+
+async def test_streams_that_begin_at_once_share_one_table_of_rejected_rows(session: Session, database: Server) -> None:
+    async def run(number: int) -> LoadReport:
+        async with open_session(database) as other:
+            return await lenient(other, PEOPLE, LoadMode.UPSERT, ALL, [person(number), person(-number, points="x")])
+
+    reports = await asyncio.gather(*(run(number) for number in range(1, 5)))
+    assert sum((report.counts for report in reports), Counts()) == Counts(inserted=4, rejected=4)
+    assert len(await rejected(session)) == 4
