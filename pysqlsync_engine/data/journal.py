@@ -130,7 +130,9 @@ class Recorder:
             # nobody but ourselves has asked for a record
             self._batch = None
             self.notes = (f"a commit could not be recognized after a lost connection: {str(error).partition(';')[0]}",)
-        return self._batch is None or not await self._journal.has_batch(session, self._entry())
+        # a name that was made up has just been made up
+        is_new = self._batch is None or self._is_generated
+        return is_new or not await self._journal.has_batch(session, self._entry())
 
     @property
     def has_batch(self) -> bool:

@@ -73,7 +73,7 @@ class PostgreSQLJournal:
 
     async def prepare(self, session: Session) -> None:
         try:
-            if not await _exists(session, BATCHES) or not await _exists(session, WATERMARKS):
+            if not await _exist(session):
                 await _create(session)
             await session.execute(
                 f"DELETE FROM {BATCHES} WHERE ctid = ANY(ARRAY("
@@ -108,7 +108,7 @@ class PostgreSQLJournal:
             raise BatchRecordedError(entry.batch)
 
     async def has_batch(self, session: Session, entry: Entry) -> bool:
-        if not await _exists(session, BATCHES):
+        if not await _exist(session):
             return False
         found = await session.fetch(
             f"SELECT 1 FROM {BATCHES} WHERE stream = $1 AND table_name = $2 AND batch = $3",
@@ -119,7 +119,7 @@ class PostgreSQLJournal:
         return bool(found)
 
     async def read_mark(self, session: Session, stream: str, table: str) -> Mark | None:
-        if not await _exists(session, WATERMARKS):
+        if not await _exist(session):
             return None
         found = await session.fetch(
             f"SELECT value, kind, written_at, row_count FROM {WATERMARKS} WHERE stream = $1 AND table_name = $2",
@@ -132,7 +132,7 @@ class PostgreSQLJournal:
         return None
 
     async def forget(self, session: Session, stream: str, table: str) -> None:
-        if not await _exists(session, BATCHES):
+        if not await _exist(session):
             return
         async with session.transaction():
             for name in (WATERMARKS, BATCHES):
@@ -163,9 +163,13 @@ async def _record_mark(session: Session, entry: Entry) -> None:
     )
 
 
-async def _exists(session: Session, table: str) -> bool:
-    ((exists,),) = await session.fetch("SELECT pg_catalog.to_regclass($1::text) IS NOT NULL", table)
-    return exists
+async def _exist(session: Session) -> bool:
+    ((exist,),) = await session.fetch(
+        "SELECT pg_catalog.to_regclass($1::text) IS NOT NULL AND pg_catalog.to_regclass($2::text) IS NOT NULL",
+        WATERMARKS,
+        BATCHES,
+    )
+    return exist
 
 
 async def _create(session: Session) -> None:
