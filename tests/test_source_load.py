@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import enum
+import io
 import ipaddress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -20,6 +21,7 @@ from pysqlsync_engine.data.arrow import ArrowBatches
 from pysqlsync_engine.data.csv import CsvSource
 from pysqlsync_engine.data.sources import BadRecord, Batches, Fields, RecordSource, Window
 from pysqlsync_engine.data.tsv import TsvSource
+from pysqlsync_engine.errors import LoadError
 from pysqlsync_engine.factory import get_dialect
 from pysqlsync_engine.model.key_types import PrimaryKey
 from pysqlsync_engine.model.type_markers import AwareDatetime
@@ -223,3 +225,44 @@ def plain(value: Any) -> Any:
     if isinstance(value, enum.Enum):
         return value.value
     return value if isinstance(value, int | float | Decimal | bool | date | time | timedelta | None) else str(value)
+
+
+@dataclass
+class Pair:
+    id: PrimaryKey[int]
+    text: str
+    last: str
+
+
+BROKEN = {
+    "short": b"1\ta\tx\n2\tb\n",
+    "long": b"1\ta\tx\n2\tb\ty\tz\n",
+    "cut in two": b"1\ta\n2\tb\tx\ty\n",
+    "blank": b"1\ta\tx\n\n2\tb\ty\n",
+    "not UTF-8": b"1\ta\tx\n2\t\xff\ty\n",
+    "surrogate": b"1\ta\tx\n2\t\xed\xa0\x80\ty\n",
+    "unknown escape": b"1\ta\tx\n2\t\\q\ty\n",
+    "NULL inside": b"1\ta\tx\n2\tb\\Nb\ty\n",
+    "end of data": b"1\ta\tx\n\\.\n2\tb\ty\n",
+    "no number": b"1\ta\tx\nb\tb\ty\n",
+    "NULL key": b"1\ta\tx\n\\N\tb\ty\n",
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+async def test_broken_records_are_refused_or_set_aside(database: Server, name: str) -> None:
+    content = BROKEN[name]
+    async with get_dialect(database.dialect).create_connection(database.parameters) as conn:
+        await conn.create_objects([Pair])
+        table = conn.get_table(Pair)
+
+        def source() -> TsvSource:
+            return TsvSource(io.BytesIO(content), class_fields(Pair), name="pairs.tsv", header=False)
+
+        with pytest.raises(LoadError, match=r"pairs\.tsv: line \d+|row \d+"):
+            await conn.load(table, source(), options=LoadOptions(LoadMode.INSERT))
+        assert await conn.count_rows(table) == 0
+        report = await conn.load(table, source(), options=LoadOptions(LoadMode.INSERT, on_error=OnError.QUARANTINE))
+        assert report.rows == content.count(b"\n")
+        assert await conn.count_rows(table) == report.counts.inserted == report.rows - report.rejected
+        assert report.rejected == {"cut in two": 2}.get(name, 1)

@@ -87,7 +87,9 @@ class Guard:
         self._escapes = rules.escapes
         self._checks_encoding = is_complete or not rules.decodes
         self._bad_escape = _bad_escape(form, rules.escapes)
-        self._plain = _compile_run(_plain_cells(form, self._cells, is_complete=is_complete), form)
+        self._plain = _compile_run(
+            _plain_cells(form, self._cells, is_complete=is_complete or not rules.counts_cells), form
+        )
 
     @cached_property
     def _strict(self) -> re.Pattern[bytes]:

@@ -52,6 +52,8 @@ class TextRules:
     :param skips: True if cells that belong to no column are left out by the server.
     :param quoted: True if the server reads cells in quotes (CSV).
     :param decodes: True if the server refuses text that is not UTF-8; else it is looked for before.
+    :param counts_cells: True if the server refuses, and tells the number of, a record that has not as many cells as it should; else
+        they are counted before.
     """
 
     columns: tuple[TextColumn | None, ...]
@@ -60,6 +62,7 @@ class TextRules:
     skips: bool = False
     quoted: bool = False
     decodes: bool = True
+    counts_cells: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ class Packer:
             skips=True,
             quoted=True,
             decodes=False,
+            counts_cells=False,
         )
         self.notes = () if obstacle is None else (obstacle,)
         self._encode_lines = compile_line_encoder(self.hooks, [transfer.is_text for transfer in transfers])
