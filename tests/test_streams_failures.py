@@ -15,6 +15,7 @@ import pytest
 from pysqlsync_engine.base import (
     Atomicity,
     ConnectionPool,
+    DatabaseSource,
     LoadMode,
     LoadOptions,
     OnFailure,
@@ -35,6 +36,7 @@ from tests.failing_streams import (
     BUSY,
     BY_VERSION,
     FIELDS,
+    ITEMS_SQL,
     WAITING,
     Expected,
     SlowSource,
@@ -160,6 +162,22 @@ async def test_rows_that_can_be_read_once_are_not_sent_again(database: Server) -
         await settle(connection.session)
 
 
+async def test_a_source_that_loses_its_own_connection_is_read_again(database: Server) -> None:
+    async with observed(database) as connection, proxied(database) as (proxy, reached), pooled(database) as pool:
+        expected, target = Expected(SEED), items_table(connection)
+        rows = expected.next_rows(2000, 2000, width=300)
+        expected.add(rows)
+        await pool.load(target, at_hand(rows), options=BY_VERSION)
+        await connection.session.execute(ITEMS_SQL.replace("items", "copies"))
+        copies = replace(target, name=replace(target.name, name="copies"))
+        source = DatabaseSource(lambda: connected(reached), FIELDS, table=target, page_rows=500)
+        proxy.arm({Direction.TO_CLIENT: 300_000})
+        report = await pool.load(copies, source, options=INSERT, retries=SOON)
+        assert (proxy.broken, report.attempts, report.rows) == (1, 2, 2000)
+        assert await connection.session.fetch("SELECT id, label, version FROM copies ORDER BY id") == expected.listed()
+        await settle(connection.session)
+
+
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sends batches as they come, so that each is a part of the stream."""
@@ -213,6 +231,24 @@ async def test_writers_with_keys_in_different_orders_all_finish(database: Server
         assert mark is not None
         assert (mark.value, mark.rows) == (1, 3200)
         await settle(connection.session)
+
+
+async def test_transactions_that_cannot_be_serialized_are_sent_again(postgresql: Server) -> None:
+    async with observed(postgresql) as connection:
+        database = postgresql.parameters.database
+        await connection.session.execute(f"ALTER DATABASE {database} SET default_transaction_isolation = serializable")
+        async with pooled(postgresql, size=4) as pool:
+            jobs = [
+                StreamJob(f"writer {writer}", items_table(connection), SlowSource(rows, wait_s=0.01), BY_VERSION)
+                for writer in range(4)
+                for rows in [[(key, f"of {writer}", 1) for key in range(200)]]
+            ]
+            reports = await pool.load_all(jobs, connections=4, retries=SOON)
+        await connection.session.execute(f"ALTER DATABASE {database} RESET default_transaction_isolation")
+        assert max(report.attempts for report in reports.values()) > 1
+        found = await stored(connection.session)
+        assert [row[0] for row in found] == list(range(200))
+        assert len({row[1] for row in found}) == 1
 
 
 async def test_the_victim_of_a_deadlock_is_sent_again(database: Server) -> None:
