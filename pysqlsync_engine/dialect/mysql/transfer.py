@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv6Address
+from socket import inet_ntoa
 from typing import Any
 from uuid import UUID
 
@@ -145,7 +146,7 @@ def _hook(declared: Unwrapped, annotation: Any, sent: SqlType) -> Hook:
     if isinstance(sent, SqlCharacter) and is_class(declared.type, UUID):
         return _converted(simple_hook(SqlUuid()), str)
     if isinstance(sent, SqlCharacter) and getattr(declared.type, "__module__", "") == "ipaddress":
-        return _converted(address_hook(None), str)
+        return _address_hook(None)
     hook = choose_hook(annotation, sent, choose_simple=_simple)
     if hook is None:
         raise TypeError(f"cannot send values for a column of type {sent}")
@@ -189,6 +190,8 @@ def _simple(data_type: SqlType) -> Hook:
             )
         case SqlFloat():
             return _float_hook(data_type)
+        case SqlNetworkAddress(version=version):
+            return _address_hook(version)
         case _:
             return _converted(simple_hook(data_type), _PRINTED.get(type(data_type), str))
 
@@ -196,6 +199,18 @@ def _simple(data_type: SqlType) -> Hook:
 def _converted(hook: Hook, convert: Callable[[Any], str]) -> Hook:
     inner: Encode = hook.encode
     return Hook(lambda value: convert(inner(value)))
+
+
+def _address_hook(version: int | None) -> Hook:
+    """:returns: Hook that prints addresses; as a library of C does those of version 4, which is three times as fast."""
+    inner: Encode = address_hook(version).encode
+    if version == 6:
+        return Hook(lambda value: str(inner(value)))
+    return Hook(
+        lambda value: str(inner(value)),
+        "{print}({v}.packed) if {v}.__class__ is {IPv4Address} else {encode}({v})",
+        (("print", inet_ntoa), ("IPv4Address", IPv4Address)),
+    )
 
 
 def _printed(hook: Hook, method: str, convert: Callable[[Any], str]) -> Hook:
