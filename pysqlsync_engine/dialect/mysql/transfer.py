@@ -45,6 +45,13 @@ from pysqlsync_engine.model.object_types import Column, Lookup
 
 MAX_LABEL_CHARACTERS = 255
 
+FIRST_MOMENT, LAST_MOMENT = datetime(1970, 1, 1, 0, 0, 1), datetime(2106, 2, 7, 6, 28, 15, 999999)
+"""
+What no `timestamp` has is not even sent; servers other than MariaDB 11.5 end in 2038, and say so.
+
+https://mariadb.com/docs/server/reference/data-types/date-and-time-data-types/timestamp
+"""
+
 _LONG_NUMBER = re.compile(r"\d{19}")
 
 TEXT_BYTES = {"tinytext": 255, "text": 65_535, "mediumtext": 16_777_215, "longtext": 4_294_967_295}
@@ -228,11 +235,13 @@ def _printed_in_utc(hook: Hook) -> Hook:
     inner: Encode = hook.encode
 
     def encode(value: Any) -> str:
-        moment: datetime = inner(value)
-        return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
+        moment = inner(value).astimezone(UTC).replace(tzinfo=None)
+        if not FIRST_MOMENT <= moment <= LAST_MOMENT:
+            raise ValueError(f"expected a moment from {FIRST_MOMENT} to {LAST_MOMENT} in UTC; got")
+        return moment.isoformat(" ")
 
     # most moments have no other offset, and the end of their text is always the same
-    test = " and {v}.tzinfo is {UTC} and "
+    test = " and {v}.tzinfo is {UTC} and 1970 < {v}.year < 2038 and "
     plain = hook.expression.replace("{v} if", "{v}.isoformat(' ')[:-6] if", 1).replace(" and ", test, 1)
     return Hook(encode, plain, hook.names)
 
