@@ -89,13 +89,16 @@ class TableStream:
         return None if watermark is None else await connection.read_watermark(watermark.stream, self.table)
 
     async def _described(self, wanted: PartitionSlice | None, report: LoadReport) -> PartitionLoad:
+        key = None if wanted is None else wanted.key
         rejected = min(report.counts.rejected, self.preview_rows)
+        if wanted is not None and not rejected and self.feed.load.watermark is None:
+            return PartitionLoad(key, report)
         async with self.pool.connection() as connection:
             # The table may have rows that the source has no longer; to count costs little beside loading the whole table.
             total = await connection.count_rows(self.table) if wanted is None else None
             mark = await self._mark(connection)
             rows = await connection.audit.rejected_rows(self.table.name, rejected) if rejected else []
-        return PartitionLoad(None if wanted is None else wanted.key, report, total, mark, tuple(rows))
+        return PartitionLoad(key, report, total, mark, tuple(rows))
 
 
 async def load_slices(

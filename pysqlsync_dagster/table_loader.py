@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,8 +17,12 @@ from pysqlsync_dagster.resources import DatabaseResource
 from pysqlsync_dagster.schema_sync import require_in_sync
 from pysqlsync_dagster.streams import PartitionLoad, PartitionLoadError, TableStream, load_slices
 from pysqlsync_dagster.translator import TableModule
-from pysqlsync_engine.base import SyncPolicy
+from pysqlsync_engine.base import Counts, SyncPolicy
 from pysqlsync_engine.errors import EngineError
+from pysqlsync_engine.model.object_types import Table
+
+PROGRESS_INTERVAL_S = 10.0
+"""How often a step that loads many partitions tells how far it is."""
 
 
 def reason_text(error: BaseException) -> str:
@@ -32,6 +37,17 @@ def failure_text(failure: PartitionLoadError, stored: int, wanted: int) -> str:
         return reason
     kept = f"{stored} of {wanted} partitions were stored and are recorded; load the others again"
     return f"partition {failure.key}: {reason}; {kept}"
+
+
+def progress_text(table: Table, finished: Sequence[PartitionLoad], wanted: int) -> str:
+    """:returns: What has been stored so far, in a line for the log."""
+    reports = [load.report for load in finished]
+    counts = sum((report.counts for report in reports), Counts())
+    rows, seconds = sum(report.rows for report in reports), sum(report.seconds for report in reports)
+    parts = "" if finished[-1].key is None else f", {len(finished)} of {wanted} partitions"
+    did = f"{counts.inserted:,} inserted, {counts.updated:,} updated, {counts.deleted:,} deleted"
+    rejected = f", {counts.rejected:,} rejected" if counts.rejected else ""
+    return f"{table.name.display}{parts}: {rows:,} rows: {did}{rejected} ({seconds:.2f} s of streams)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +107,14 @@ class TableLoader:
                 table = connection.get_table(self.cls)
                 await require_in_sync(connection, self.tables, table, policy=self.policy, schema_key=self.schema_key)
             stream = TableStream(database.pool, table, self._feed(), self.feed.sources[name], self.preview.rows)
+            told = time.monotonic()
             async for load in load_slices(stream, wanted, concurrency=self.concurrency):
                 finished.append(load)
                 self._record(context, load, name)
+                # an event for each partition would take longer than many a partition itself
+                if len(finished) == len(wanted) or time.monotonic() - told >= PROGRESS_INTERVAL_S:
+                    context.log.info(progress_text(table, finished, len(wanted)))
+                    told = time.monotonic()
         except EngineError as error:
             raise dg.Failure(description=str(error)) from error
         except PartitionLoadError as failure:
@@ -102,7 +123,12 @@ class TableLoader:
         except BaseException:
             self._record_checkpoints(context, finished, name)
             raise
-        return dg.MaterializeResult(asset_key=self.key, metadata=self._definition_metadata())
+        if wanted:
+            # what is the same for all partitions is told once, with the last of them
+            last = wanted[-1]
+            key = None if last is None else last.key
+            context.add_asset_metadata(self._definition_metadata(), asset_key=self.key, partition_key=key)
+        return dg.MaterializeResult(asset_key=self.key)
 
     def _feed(self) -> TableFeed:
         """:returns: The feed, without values in messages where the module says so."""
@@ -134,14 +160,8 @@ class TableLoader:
         return self.feed.load.redact_values or self.tables.options.redact_values or self.has_pii
 
     def _record(self, context: dg.AssetExecutionContext, load: PartitionLoad, feed: str) -> None:
-        """Add what one stream did to the materialization of its partition, and to the log."""
-        report, counts = load.report, load.report.counts
+        """Add what one stream did to the materialization of its partition."""
         context.add_asset_metadata(self._shown(load, feed), asset_key=self.key, partition_key=load.key)
-        place = report.table if load.key is None else f"{report.table}, partition {load.key}"
-        did = f"{counts.inserted:,} inserted, {counts.updated:,} updated, {counts.deleted:,} deleted"
-        rejected = f", {counts.rejected:,} rejected" if counts.rejected else ""
-        speed = f"{report.seconds:.2f} s, {report.rows_per_second:,.0f} rows/s"
-        context.log.info(f"{place}: {report.rows:,} rows loaded: {did}{rejected} ({speed})")
 
     def _record_checkpoints(
         self, context: dg.AssetExecutionContext, finished: Sequence[PartitionLoad], feed: str
@@ -149,5 +169,5 @@ class TableLoader:
         """Record partitions that were stored before a failure as materialized: only the others need be run again."""
         for load in finished:
             if load.key is not None:
-                shown = {**self._definition_metadata(), **self._shown(load, feed)}
+                shown = self._shown(load, feed)
                 context.log_event(dg.AssetMaterialization(self.key, partition=load.key, metadata=shown))

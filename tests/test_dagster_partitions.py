@@ -291,7 +291,8 @@ def test_the_definitions_of_one_call_have_jobs_checks_and_schedules(database: Da
         for name in ("shop_whole_schedule", "shop_daily_schedule")
     }
     assert crons == {"shop_whole_schedule": "30 5 * * *", "shop_daily_schedule": "0 4 * * *"}
-    assert {key.name for key in definitions.resolve_asset_graph().asset_check_keys} == {"in_sync", "schema_drift"}
+    checks = {key.name for key in definitions.resolve_asset_graph().asset_check_keys}
+    assert checks == {"in_sync", "schema_drift", "orphans_recommended_by", "rejected_rows"}
 
 
 def test_a_module_for_one_kind_of_server_is_refused_with_a_target_of_another(database: DatabaseResource) -> None:
