@@ -45,6 +45,8 @@ async def test_a_source_of_ten_lines_is_loaded(postgresql: Server) -> None:
         report = await run("source", names)
         assert (report.rows, report.counts.inserted) == (3, 3)
         assert len(program("source").split("class", 1)[1].splitlines()) <= 12
+        report = await run("modes", names)
+        assert (report.rows, report.counts.unchanged) == (3, 3)
         names |= {"engine": engine, "parameters": postgresql.parameters}
         report = await run("database", names)
         assert (report.rows, report.counts.updated) == (2, 2)
