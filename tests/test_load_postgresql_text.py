@@ -107,7 +107,7 @@ def text(
 
 def fits(rule: TextColumn | None, cell: str) -> bool:
     """:returns: True if the rule lets a cell through."""
-    if rule is None or (rule.max_bytes is not None and len(cell.encode()) > rule.max_bytes):
+    if rule is None or (rule.max_characters is not None and len(cell) > rule.max_characters):
         return False
     return rule.pattern is None or re.fullmatch(rule.pattern, cell) is not None
 
@@ -145,7 +145,7 @@ KINDS = [
     Kind("numeric(6,2)", SqlDecimal(6, 2), Decimal, "1.5;9999.99;-0.01;0001", "1.005;10000;1e2;NaN;1.500"),
     Kind("numeric(3)", SqlDecimal(3), Decimal, "999;-5", "1.0;1000;0.5"),
     Kind("text", SqlCharacter(), str, " a ;ünï;'\";{}"),
-    Kind("varchar(3)", SqlCharacter(3), str, "abc;a ;;ü", "abcd;abc ;üü"),
+    Kind("varchar(3)", SqlCharacter(3), str, "abc;a ;;ü;üüü", "abcd;abc ;üüüü"),
     Kind("char(3)", SqlCharacter(3, fixed=True), str, "abc;a;a ", "abcd;abc "),
     Kind("varchar(9)", SqlCharacter(9), State, "open;shut", "ajar;OPEN"),
     Kind("varchar(9)", SqlCharacter(9), Literal["a", "b"], "a;b", "c;"),
@@ -281,9 +281,10 @@ def test_any_text_that_fits_is_stored_as_its_value_is(postgresql: Server, index:
         try:
             runner.run(create(session, kind))
             rule = rule_of(session, kind)
-            cells = CELLS
+            # a number that Python cannot hold goes through as it is in a document, as nothing of it is lost
+            cells = CELLS.filter(lambda cell: "E" not in cell.upper()) if isinstance(kind.data_type, SqlJson) else CELLS
             if rule is not None and rule.pattern is not None and "(?!" not in rule.pattern:
-                cells = CELLS | st.from_regex(rule.pattern, fullmatch=True).filter(str.isascii)
+                cells |= st.from_regex(rule.pattern, fullmatch=True).filter(str.isascii)
 
             @settings(
                 max_examples=40,

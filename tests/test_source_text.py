@@ -60,6 +60,17 @@ async def check(make: Any) -> None:
 
 
 @settings(max_examples=500, deadline=None)
+@given(st.lists(st.text(st.sampled_from("aé€😀\\"), max_size=7), max_size=5), st.sampled_from([None, "[^q\t\n\\\\]*"]))
+async def test_cells_are_measured_in_characters(cells: list[str], pattern: str | None) -> None:
+    text = "".join(f"{cell}\n" for cell in cells if "\\" not in cell or pattern is None).encode()
+    source = TsvSource(io.BytesIO(text), Fields(("a",), (str,)), header=False)
+    way = open_way(source, [TextColumn(pattern, max_characters=3)], on_error=OnError.QUARANTINE)
+    sent = await send(way, source)
+    passed = [line for part in sent.texts for line in part.records.decode().splitlines()]
+    assert passed == [line for line in text.decode().splitlines() if len(line) <= 3 and "\\" not in line]
+
+
+@settings(max_examples=500, deadline=None)
 @given(joined(b"\t"))
 async def test_tab_separated_text_is_sent_as_the_parser_reads_it(text: bytes) -> None:
     await check(lambda: TsvSource(io.BytesIO(text), FIELDS, header=False))

@@ -247,7 +247,7 @@ class ColumnText:
         return write
 
     def _text(self, data_type: SqlType, rule: TextColumn) -> Write:
-        limit = data_type.limit if isinstance(data_type, SqlCharacter) else None
+        limit = data_type.limit if isinstance(data_type, SqlCharacter) else rule.max_characters
         max_bytes = rule.max_bytes if limit is None else None
         pattern = None if rule.pattern is None else f"^(?:{as_re2(rule.pattern)})$"
 

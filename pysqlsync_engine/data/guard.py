@@ -256,7 +256,15 @@ def _cell(cell: TextColumn, null: bytes, other: bytes, text: bytes) -> bytes:
 
 def _text(cell: TextColumn, other: bytes, text: bytes) -> bytes:
     """:returns: Expression for a cell that is not NULL."""
-    if cell.pattern is None:
-        return text if cell.max_bytes is None else other + b"{0,%d}+" % cell.max_bytes
-    pattern = b"(?:" + cell.pattern.encode() + b")"
-    return pattern if cell.max_bytes is None else b"(?!" + other + b"{%d})" % (cell.max_bytes + 1) + pattern
+    single = b"(?:" + other[:-1] + rb"\x80-\xff]|[\xc2-\xf4][\x80-\xbf]*+)"
+    if cell.pattern is not None:
+        text = b"(?:" + cell.pattern.encode() + b")"
+    elif cell.max_characters is not None:
+        # one that has no more bytes than characters are allowed is found much faster
+        text = b"(?:" + other + b"{0,%d}+(?!" % cell.max_characters + other + b")|"
+        text += single + b"{0,%d}+)" % cell.max_characters
+    elif cell.max_bytes is not None:
+        return other + b"{0,%d}+" % cell.max_bytes
+    if cell.pattern is not None and cell.max_characters is not None:
+        text = b"(?!" + single + b"{%d})" % (cell.max_characters + 1) + text
+    return text if cell.max_bytes is None else b"(?!" + other + b"{%d})" % (cell.max_bytes + 1) + text

@@ -35,10 +35,12 @@ class TextColumn:
     :param pattern: Regular expression for the whole cell, NULL aside; `None` for any text. It matches neither a delimiter, a quote,
         a backslash nor a line feed, and has no groups other than `(?:...)`.
     :param max_bytes: Longest cell, in bytes; `None` without limit.
+    :param max_characters: Longest cell, in characters; `None` without limit.
     """
 
     pattern: str | None = None
     max_bytes: int | None = None
+    max_characters: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

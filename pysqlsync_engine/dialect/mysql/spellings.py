@@ -110,8 +110,8 @@ def _text(transfer: Transfer, sent: SqlType) -> Spelling | None:
     if isinstance(data_type, SqlOpaque):
         most = TEXT_BYTES.get(data_type.definition)
         return None if most is None else Spelling(TextColumn(max_bytes=most))
-    # more bytes may still be few enough characters, but the server cuts off blanks in silence
-    return Spelling(TextColumn(max_bytes=sent.limit))
+    # the server cuts off blanks in silence
+    return Spelling(TextColumn(max_characters=sent.limit))
 
 
 def _boolean(_transfer: Transfer, sent: SqlType) -> Spelling | None:

@@ -150,7 +150,7 @@ class _Rules:
 
     def character(self, data_type: SqlCharacter) -> TextColumn:
         """The server cuts off blanks that do not fit."""
-        return TextColumn(max_bytes=data_type.limit)
+        return TextColumn(max_characters=data_type.limit)
 
     def uuid(self, _data_type: SqlType) -> TextColumn:
         """Whatever the server takes means the same to Python."""
