@@ -57,6 +57,9 @@ WAITING = {
 }
 """Counts the sessions that wait for a lock of another."""
 
+SENT_BYTES = 2000
+"""Bound of batches for tests in which a stream is to be under way: about as much as 50 rows have."""
+
 SETTLE_TIMEOUT_S = 20.0
 
 TURN_S = {"postgresql": 0.01, "mysql": 0.12}

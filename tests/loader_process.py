@@ -10,17 +10,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from pysqlsync_engine.base import ConnectionParameters
+from pysqlsync_engine.data import batches
 from pysqlsync_engine.data.sources import Batches, Fields, Window
 from pysqlsync_engine.factory import get_dialect
 from pysqlsync_engine.session import Row
-from tests.failing_streams import BY_VERSION, FIELDS, items_table
+from tests.failing_streams import BY_VERSION, FIELDS, SENT_BYTES, items_table
 
 BATCH_ROWS = 50
 
 
 @dataclass
 class TellingSource:
-    """Yields batches that are large enough to be sent at once, and says so."""
+    """Yields batches, and says so."""
 
     rows: Sequence[Row]
     fields: Fields = FIELDS
@@ -38,6 +39,8 @@ class TellingSource:
 
 
 async def main(task: dict[str, Any]) -> None:
+    # so that each batch is sent when it comes
+    batches.MAX_BATCH_BYTES = SENT_BYTES
     engine = get_dialect("postgresql" if task["server"].startswith("postgresql") else "mysql")
     async with (
         engine.create_pool(ConnectionParameters(**task["parameters"])) as pool,

@@ -15,6 +15,7 @@ from pysqlsync_engine.errors import StatementError
 from tests.failing_streams import (
     BY_VERSION,
     ITEMS_SQL,
+    SENT_BYTES,
     Expected,
     SlowSource,
     at_hand,
@@ -65,7 +66,10 @@ def database_of(mortal: KillableServer) -> Generator[Server, None, None]:
 
 
 @pytest.mark.parametrize("sent", [1, 25])
-async def test_a_stream_is_stored_when_the_server_that_died_is_back(mortal: KillableServer, sent: int) -> None:
+async def test_a_stream_is_stored_when_the_server_that_died_is_back(
+    mortal: KillableServer, sent: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pysqlsync_engine.data.batches.MAX_BATCH_BYTES", SENT_BYTES)
     with database_of(mortal) as database:
         expected = Expected(SEED)
         async with observed(database) as connection:
