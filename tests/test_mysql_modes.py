@@ -39,6 +39,12 @@ class Tree:
     fruit: Fruit | str
 
 
+@dataclass
+class Page:
+    id: PrimaryKey[int]
+    content: dict[str, str]
+
+
 async def test_lists_sets_and_objects_are_stored_in_columns(mysql: Server) -> None:
     async with get_dialect("mysql").create_connection(mysql.parameters, GeneratorOptions()) as conn:
         await conn.create_objects([Basket])
@@ -57,3 +63,12 @@ async def test_enumeration_that_may_get_labels_adds_those_that_rows_bring(mysql:
         rows = await conn.session.fetch("SELECT t.id, f.value FROM Tree t JOIN Fruit f ON f.id = t.fruit ORDER BY t.id")
         assert rows == [(1, "fig"), (2, "it's \\ plum"), (3, "fig"), (4, "Fig")]
         assert (await conn.create_objects([Tree])).statements == 0
+
+
+async def test_rows_of_several_megabytes_are_merged(mysql: Server) -> None:
+    async with get_dialect("mysql").create_connection(mysql.parameters, GeneratorOptions()) as conn:
+        await conn.create_objects([Page])
+        await conn.upsert_data(Page, [Page(number, {"text": "x" * 3_000_000}) for number in (3, 1, 2)])
+        rows = await conn.session.fetch("SELECT id, length(content) FROM Page ORDER BY id")
+        assert [number for number, _ in rows] == [1, 2, 3]
+        assert min(size for _, size in rows) > 3_000_000

@@ -42,6 +42,7 @@ class Features:
     :param hidden_index: Word for an index that queries do not use.
     :param hidden_required: True if a hidden column may be one that every row has to be given a value for.
     :param exact_collation: Collation in which texts are equal only if they are the same, trailing blanks included.
+    :param sorts_whole_rows: True if rows are sorted with all their values, however long these are.
     """
 
     mariadb: bool
@@ -56,6 +57,7 @@ class Features:
     hidden_index: str
     hidden_required: bool
     exact_collation: str
+    sorts_whole_rows: bool
 
 
 def parse_version(version: str) -> ServerVersion:
@@ -124,6 +126,7 @@ def features_of(version: ServerVersion) -> Features:
         hidden_index="IGNORED" if mariadb else "INVISIBLE",
         hidden_required=not mariadb,
         exact_collation="utf8mb4_nopad_bin" if mariadb else "utf8mb4_0900_bin",
+        sorts_whole_rows=not mariadb,
     )
 
 

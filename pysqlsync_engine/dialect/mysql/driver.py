@@ -164,6 +164,8 @@ class MySQLConnection:
             for part in packets:
                 driver.write_packet(part)
                 await driver._writer.drain()
+                # with TLS, nobody is told that the connection was lost unless the loop has its turn
+                await asyncio.sleep(0)
         except BaseException:
             await self._end_data()
             raise

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from pysqlsync_engine.capabilities import Capabilities
-from pysqlsync_engine.dialect.mysql.capabilities import capabilities_of, parse_version
+from pysqlsync_engine.dialect.mysql.capabilities import capabilities_of, features_of, parse_version
 from pysqlsync_engine.dialect.mysql.driver import (
     MySQLConnection,
     Outcome,
@@ -44,6 +44,13 @@ SETTINGS = (
     "SET NAMES utf8mb4, time_zone = '+00:00', autocommit = 1, lc_messages = 'en_US',"
     f" sql_mode = '{SQL_MODE}', foreign_key_checks = 1, unique_checks = 1, sql_notes = 1"
 )
+
+LARGE_SORTS = "SET sort_buffer_size = CAST(GREATEST(@@sort_buffer_size, 67108864) AS UNSIGNED)"
+"""
+For servers that sort whole rows, of which several have to fit; they take the memory bit by bit, as it is needed.
+
+https://dev.mysql.com/doc/refman/8.4/en/order-by-optimization.html
+"""
 
 NO_SUCH_SAVEPOINT = 1305
 """Number of the error after a statement that committed the transaction, as all do that change a schema."""
@@ -84,6 +91,8 @@ class MySQLSession:
                 collation=(collation[0], collation[1]),
             )
             self.max_packet_bytes = size
+        if features_of(self._capabilities.version).sorts_whole_rows:
+            await self.execute(LARGE_SORTS)
 
     async def reset(self) -> None:
         """Forget transactions, temporary tables, locks and variables."""
