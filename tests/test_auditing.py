@@ -110,13 +110,11 @@ async def test_a_table_of_which_no_row_was_ever_rejected_has_none(connection: Co
     assert await connection.audit.rejected_rows(thing(connection).name, 5) == []
 
 
-async def test_rejected_rows_are_told_the_newest_first(postgresql: Server) -> None:
+async def test_rejected_rows_are_told_the_newest_first(connection: ConnectionContext) -> None:
     source = BatchSource(Fields(("id", "code"), (int, str)), [[(10, "x"), (11, "y" * 21), (12, "z" * 22)]])
     options = LoadOptions(LoadMode.UPSERT, on_error=OnError.QUARANTINE)
-    async with get_dialect(postgresql.dialect).create_connection(postgresql.parameters) as connection:
-        await connection.create_objects([Thing])
-        report = await connection.load(thing(connection), source, options=options)
-        rows = await connection.audit.rejected_rows(thing(connection).name, 1)
+    report = await connection.load(thing(connection), source, options=options)
+    rows = await connection.audit.rejected_rows(thing(connection).name, 1)
     assert report.counts.rejected == 2
     assert [(row.row, row.column) for row in rows] == [(3, "code")]
     assert "z" * 22 in str(rows[0].record)

@@ -23,7 +23,7 @@ from pysqlsync_dagster import (
 from pysqlsync_engine.base import LoadMode, LoadOptions, OnError, Watermark
 from pysqlsync_engine.data.sources import Fields
 from tests import orders_job, orders_model
-from tests.servers import Server, postgresql_names
+from tests.servers import Server
 
 CUSTOMER = dg.AssetKey(["shop", "Customer"])
 ORDER = dg.AssetKey(["shop", "Order"])
@@ -32,9 +32,6 @@ FIELDS = Fields(("id", "email", "name"), (int, str, str))
 ORDER_FIELDS = Fields(
     ("id", "customer", "ordered_at", "state", "total"), (int, int, datetime, orders_model.OrderState, Decimal)
 )
-
-POSTGRESQL = pytest.mark.parametrize("database", postgresql_names(), indirect=True)
-"""Where rows are told apart by what became of them, and watermarks are found in columns."""
 
 
 @pytest.fixture
@@ -81,7 +78,6 @@ def some_customers(*rows: tuple[int, str, str | None]) -> orders_job.Rows:
     return orders_job.Rows(FIELDS, list(rows))
 
 
-@POSTGRESQL
 def test_what_became_of_the_rows_is_told_apart(loader: Loader) -> None:
     first = some_customers((1, "a@example.org", "Ann"), (2, "b@example.org", "Bob"))
     second = some_customers((2, "b@example.org", "Bobby"), (3, "c@example.org", None))
@@ -113,7 +109,6 @@ class OrdersSince:
         yield [(key, 1, at, orders_model.OrderState.open, Decimal(1)) for key, at in self._orders.items()]
 
 
-@POSTGRESQL
 def test_a_source_is_read_from_where_its_stream_has_come_to(loader: Loader) -> None:
     start = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
     orders = {1: start, 2: start + timedelta(minutes=10)}
@@ -133,7 +128,6 @@ def test_a_source_is_read_from_where_its_stream_has_come_to(loader: Loader) -> N
     assert 0 < second["lag_seconds"] - timedelta(minutes=100).total_seconds() < 120
 
 
-@POSTGRESQL
 def test_a_source_without_news_says_how_far_it_had_come_before(loader: Loader) -> None:
     start = datetime.now(UTC).replace(microsecond=0)
     feed = TableFeed(
@@ -156,14 +150,8 @@ def test_a_watermark_is_needed_by_a_source_that_is_read_from_one() -> None:
 
 @pytest.mark.parametrize(("values", "record"), [(None, "(hidden)"), (True, "Ann")], ids=["hidden", "shown"])
 def test_rejected_rows_are_shown_with_reasons_and_without_what_is_said_of_persons(
-    postgresql: Server,
-    instance: dg.DagsterInstance,
-    monkeypatch: pytest.MonkeyPatch,
-    values: bool | None,
-    record: str,
+    loader: Loader, values: bool | None, record: str
 ) -> None:
-    monkeypatch.setenv(orders_job.PASSWORD_VARIABLE, postgresql.parameters.password or "")
-    loader = Loader(orders_job.resource(postgresql.parameters), instance, "postgresql")
     rows = some_customers((1, "a@example.org", "Bob"), (2, "b" * 321, "Ann"), (3, "c@example.org", None))
     feed = TableFeed(rows, load=LoadOptions(LoadMode.UPSERT, on_error=OnError.QUARANTINE))
     options = AssetOptions(preview=RejectPreview(values=values))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pysqlsync_engine.dialect.audit_reader import AnsiAuditReader
 from pysqlsync_engine.dialect.mysql.names import quote, quote_table
+from pysqlsync_engine.dialect.mysql.rejects import rejected_name
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
-from pysqlsync_engine.model.managed import REJECTED_SUFFIX
 
 
 class MySQLAuditReader(AnsiAuditReader):
@@ -30,7 +30,7 @@ class MySQLAuditReader(AnsiAuditReader):
 
     async def rejected_table(self, table: QualifiedId) -> QualifiedId | None:
         """Looks for it by its name."""
-        name = QualifiedId(table.namespace, table.name + REJECTED_SUFFIX)
+        name = rejected_name(table, self._session.capabilities)
         found = await self._session.fetch(
             "SELECT 1 FROM information_schema.tables WHERE table_schema = coalesce(%s, database()) AND table_name = %s",
             name.namespace,
