@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -60,7 +61,9 @@ def main() -> int:
             for case in cases:
                 _create(server, case)
                 results.append(compete(case, Arena(server, inputs, PEERS / "python"), options.rounds, console.log))
-    report = Report(_about(options.rows, options.rounds, servers), tuple(results))
+    commit = _git("rev-parse", "--short", "HEAD")
+    about = {**_about(options.rows, options.rounds, servers), "note": options.note}
+    report = Report(about, tuple(replace(result, commit=commit) for result in results))
     if options.merge and options.output.exists():
         report = read_report(options.output).merged(report)
     options.output.parent.mkdir(parents=True, exist_ok=True)
@@ -82,6 +85,7 @@ def _options() -> argparse.ArgumentParser:
         "--memory", action="store_true", help="measure the memory of the engine's ways, and nothing else"
     )
     parser.add_argument("--merge", action="store_true", help="keep the cases of the output that are not measured now")
+    parser.add_argument("--note", default="", help="what else readers of the figures should know, for the page")
     place = PROJECT / ".var" / "benchmarks"
     parser.add_argument("--output", type=Path, default=place / "rows.json", help="JSON; a chart is written beside it")
     parser.add_argument("--directory", type=Path, default=place, help="where files of rows are kept")
@@ -115,8 +119,6 @@ def _create(server: BenchServer, case: Case) -> None:
 
 
 async def _create_objects(server: BenchServer, enum_mode: str | None) -> None:
-    from dataclasses import replace
-
     options = GeneratorOptions(
         namespaces={tables: tables.NAMESPACE}, enum_mode=EnumMode[enum_mode] if enum_mode else None
     )
@@ -135,7 +137,6 @@ def _about(rows: int, rounds: int, servers: dict[str, dict[str, str]]) -> dict[s
     found = dict(line.split("==") for line in peers.stdout.split() if "==" in line)
     return {
         "date": datetime.now(UTC).date().isoformat(),
-        "commit": _git("rev-parse", "--short", "HEAD"),
         "rows": rows,
         "rounds": rounds,
         "machine": f"{os.cpu_count()} cores, {_memory_gb()} GB, {platform.system()} {platform.machine()}",

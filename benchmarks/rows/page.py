@@ -43,8 +43,10 @@ def _about(report: Report) -> Iterator[str]:
     about = report.about
     yield "## Measured with"
     yield ""
-    yield f"- {about['date']}, commit {about['commit']}; {about['machine']}; Python {about['python']}"
-    yield f"- {about['rows']:,} rows where a case does not say otherwise; medians of {about['rounds']} turns; load average {about['load']}"
+    yield f"- {about['date']}; {about['machine']}; Python {about['python']}"
+    yield f"- medians of {about['rounds']} turns; load average {about['load']}"
+    if about.get("note"):
+        yield f"- {about['note']}"
     yield f"- {_listed(about['packages'])}; others: {_listed(about['peers'])}"
     for product, found in about["servers"].items():
         settings = ", ".join(f"`{name}` {value}" for name, value in found.items() if name != "version")
@@ -63,7 +65,7 @@ def _case(case: CaseResult) -> Iterator[str]:
     yield f"## {PRODUCT_NAMES[case.server] + ': ' if case.server else ''}{case.title}"
     yield ""
     limit = f"; the limit is *{case.limit}*" if case.limit else ""
-    yield f"{case.rows:,} rows{limit}."
+    yield f"{case.rows:,} rows{limit}; engine of commit {case.commit}."
     yield ""
     yield _row(HEADINGS)
     yield _row(["---", *["---:"] * (len(HEADINGS) - 2), "---"])

@@ -77,6 +77,7 @@ class CaseResult:
 
     :param server: Product; `None` for a case without a server.
     :param differing: Contestants after whose turn the table had other rows than after that of the first one.
+    :param commit: Of the engine that took part.
     """
 
     name: str
@@ -87,6 +88,7 @@ class CaseResult:
     goals: tuple[Goal, ...]
     runs: Mapping[str, Sequence[Run]]
     differing: tuple[str, ...] = ()
+    commit: str = ""
 
     def median(self, contestant: str, measure: str) -> float | None:
         """
