@@ -199,12 +199,14 @@ class _Sending:
             ):
                 with attempt:
                     return await self._attempt()
-        except ConnectError as error:
-            if self._uncertain is not None:
-                raise self._uncertain from error
+        except UncertainCommitError:
             raise
-        except StatementError as error:
-            if self._is_one_time and _passes(error) and not isinstance(error, UncertainCommitError):
+        except (ConnectError, StatementError) as error:
+            is_definite = isinstance(error, StatementError) and not _passes(error)
+            if self._uncertain is not None and not is_definite:
+                # nobody could be asked about an earlier attempt
+                raise self._uncertain from error
+            if self._is_one_time and isinstance(error, StatementError) and not is_definite:
                 raise self._unrepeatable(error) from error
             raise
         raise AssertionError("a stream was neither stored nor refused")
