@@ -84,8 +84,8 @@ async def test_either_a_module_or_classes_are_asked_for(postgresql: Server) -> N
     ("old", "new", "hazard"),
     [
         (
-            "email: Unique[Annotated[str, MaxLength(320)]]",
-            "mail: Unique[Annotated[str, MaxLength(320)]]",
+            'email: Unique[Annotated[str, MaxLength(320), Pii("e-mail")]]',
+            'mail: Unique[Annotated[str, MaxLength(320), Pii("e-mail")]]',
             "DELETES_DATA",
         ),
         ("Annotated[str, MaxLength(100)]", "Annotated[str, MaxLength(50)]", "NARROWS_TYPE"),
