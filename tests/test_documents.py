@@ -5,6 +5,7 @@ Every block of Python code has a comment before it that no reader sees:
 
 - `<!-- module: shop -->`: a file of this name, which later blocks import;
 - `<!-- test: title -->`: executed, in order; blocks of a document share their variables;
+- `<!-- program: title -->`: executed by a test of its own, which looks at what it has done;
 - `<!-- not a test: reason -->`: left alone.
 
 A block of any kind with `<!-- output -->` before it is what the block of code above it prints; `...` stands for any text.
@@ -43,7 +44,7 @@ class Block:
     """
     A block of code in a document.
 
-    :param kind: Word before the colon of its comment: `module`, `test`, `not a test`, `output`; empty if it has none.
+    :param kind: Word before the colon of its comment: `module`, `test`, `program`, `not a test`, `output`; empty if it has none.
     :param title: What comes after the colon.
     :param line: Where its text begins, from 1.
     """
@@ -106,7 +107,9 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_every_python_block_is_tested_or_says_why_not(document: Path) -> None:
     unmarked = [block.line for block in blocks(document) if block.language == "python" and not block.kind]
     unknown = [
-        block.kind for block in blocks(document) if block.kind not in {"", "module", "test", "not a test", "output"}
+        block.kind
+        for block in blocks(document)
+        if block.kind not in {"", "module", "test", "program", "not a test", "output"}
     ]
     assert unmarked == []
     assert unknown == []

@@ -23,7 +23,7 @@ class Tick:
 
 def program(name: str) -> str:
     """:returns: The program of the page that follows a comment with this name."""
-    found = re.search(rf"<!-- test: {name} -->\n```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    found = re.search(rf"<!-- program: {name} -->\n```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     assert found is not None
     return found[1]
 
