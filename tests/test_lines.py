@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pysqlsync_engine.data.codec import find_bad_cell
-from pysqlsync_engine.data.hooks import integer_hook, text_hook
+from pysqlsync_engine.data.hooks import Hook, integer_hook, text_hook
 from pysqlsync_engine.data.lines import compile_line_encoder
 from pysqlsync_engine.session import Row
 
@@ -67,3 +67,17 @@ def test_a_row_that_has_no_line_is_found_by_its_hooks(row: Row, reason: str) -> 
     cell = find_bad_cell(rows, HOOKS)
     assert cell is not None
     assert (cell.index, cell.reason) == (1, reason)
+
+
+def test_only_rows_with_something_to_escape_are_spelled_twice() -> None:
+    spelled: list[str] = []
+
+    def encode(value: str) -> str:
+        spelled.append(value)
+        return value
+
+    rows: list[Row] = [(None if number % 3 else f"text {number}",) for number in range(200)]
+    rows[100:100] = [("a\tb",), ("\\N",), (None,), ("c\nd",)]
+    lines = compile_line_encoder([Hook(encode)], [True])(rows).split("\n")
+    assert [read(line) for line in lines[:-1]] == [text for (text,) in rows]
+    assert {text for text in spelled if spelled.count(text) > 1} == {"a\tb", "\\N", "c\nd"}

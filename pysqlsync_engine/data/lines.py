@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import zlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ def compile_line_encoder(hooks: Sequence[Hook], texts: Sequence[bool]) -> LineEn
     Compile a function that spells the rows of a batch as lines: cells between tabs, `\N` for NULL, a line feed at the end.
 
     Few texts hold characters that have to be escaped. So the lines are made without looking for them; then it is counted whether
-    all tabs, line feeds and backslashes are those that belong there, and if not, the lines are made again, with escapes.
+    all tabs, line feeds and backslashes are those that belong there, and lines with more of them are made again, with escapes.
 
     :param hooks: One per field in row order, which makes integers or text of the values. NULL never reaches a hook.
     :param texts: For each field whether its text may hold any character; that of others holds digits, letters and the like.
@@ -33,16 +34,27 @@ def compile_line_encoder(hooks: Sequence[Hook], texts: Sequence[bool]) -> LineEn
 
     def encode(batch: Batch) -> str:
         lines, nulls = spell(batch)
-        if spell_escaped is None or (
-            lines.count("\\") == nulls
-            and lines.count("\t") == inner_tabs * len(batch)
-            and lines.count("\n") == len(batch)
-            and "\0" not in lines
-        ):
-            return lines
-        return spell_escaped(batch)[0]
+        text = "".join(lines)
+        if spell_escaped is None or _is_plain(text, len(lines), inner_tabs, len(nulls)):
+            return text
+        own_nulls = Counter(nulls)
+        places = [place for place, line in enumerate(lines) if not _is_plain(line, 1, inner_tabs, own_nulls[place])]
+        escaped, _ = spell_escaped([batch[place] for place in places])
+        for place, line in zip(places, escaped, strict=True):
+            lines[place] = line
+        return "".join(lines)
 
     return encode
+
+
+def _is_plain(text: str, lines: int, inner_tabs: int, nulls: int) -> bool:
+    """:returns: True if nothing in the cells of the lines has to be escaped."""
+    return (
+        text.count("\\") == nulls
+        and text.count("\t") == inner_tabs * lines
+        and text.count("\n") == lines
+        and "\0" not in text
+    )
 
 
 def escape(text: str) -> str:
@@ -55,12 +67,12 @@ def escape(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
 
 
-def _compile(hooks: Sequence[Hook], escaped: Sequence[bool]) -> Callable[[Batch], tuple[str, int]]:
-    """:returns: Function that returns the lines, and the number of NULLs in them."""
+def _compile(hooks: Sequence[Hook], escaped: Sequence[bool]) -> Callable[[Batch], tuple[list[str], list[int]]]:
+    """:returns: Function that returns the lines, and for each NULL in them the position of its line."""
     names: dict[str, Any] = {"NULL": NULL, "escape": escape}
     cells = [_cell(position, hook, names) for position, hook in enumerate(hooks)]
     cells = [
-        f"{{(null(0) or NULL) if v{position} is None else {f'escape({cell})' if is_escaped else f'({cell})'}}}"
+        f"{{(null(place) or NULL) if v{position} is None else {f'escape({cell})' if is_escaped else f'({cell})'}}}"
         for position, (cell, is_escaped) in enumerate(zip(cells, escaped, strict=True))
     ]
     row = "".join(f"v{position}, " for position in range(len(hooks)))
@@ -69,8 +81,8 @@ def _compile(hooks: Sequence[Hook], escaped: Sequence[bool]) -> Callable[[Batch]
         "def encode(batch):\n"
         "    nulls = []\n"
         "    null = nulls.append\n"
-        f'    lines = "".join([f"""{line}\\n""" for {row} in batch])\n'
-        "    return lines, len(nulls)\n"
+        f'    lines = [f"""{line}\\n""" for place, ({row}) in enumerate(batch)]\n'
+        "    return lines, nulls\n"
     )
     file_name = f"<lines {zlib.crc32(source.encode()):08x}>"
     # so that a traceback shows the line; named after the text, so that a service does not gather them without limit
