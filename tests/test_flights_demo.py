@@ -21,7 +21,7 @@ from rich.console import Console
 from examples.flights import demo, model
 from examples.flights.definitions import flight_definitions
 from examples.flights.home import UNFINISHED, only_one
-from pysqlsync_dagster import PostgreSQLResource
+from pysqlsync_dagster import ServerResource
 from pysqlsync_engine.factory import get_dialect
 from tests import orders_job
 from tests.changed import changed
@@ -149,7 +149,7 @@ def test_a_day_is_loaded_as_scheduled_and_then_with_the_actual_times(
     assert fetch(postgresql, flown) == [(842, 838, 842)]
 
 
-def load_day(database: PostgreSQLResource, feed: str) -> dg.ExecuteInProcessResult:
+def load_day(database: ServerResource, feed: str) -> dg.ExecuteInProcessResult:
     job = flight_definitions(database).resolve_job_def("flights_all")
     config: dict[str, Any] = {**demo.QUIET, "ops": {"flights__Flight": {"config": {"feed": feed}}}}
     with dg.DagsterInstance.ephemeral() as instance:  # pyright: ignore[reportUnknownMemberType] - of Dagster

@@ -20,7 +20,7 @@ from pysqlsync_engine.data.csv import CellError, CsvSource
 from pysqlsync_engine.data.sources import Fields, RecordSource, Window
 from pysqlsync_engine.data.windows import BATCH_ROWS
 from pysqlsync_engine.model.key_types import PrimaryKey
-from pysqlsync_engine.session import Row
+from pysqlsync_engine.session import Batch, Row
 
 
 class Engine(enum.Enum):
@@ -34,8 +34,14 @@ def source(path: Path, text: str, types: dict[str, Any], **options: Any) -> CsvS
     return CsvSource(path, Fields(tuple(types), tuple(types.values())), **options)
 
 
+def generated(source: CsvSource, window: Window | None = None) -> Generator[Batch]:
+    batches: Any = source.batches(window)
+    assert isinstance(batches, Generator)
+    return batches
+
+
 def rows(source: CsvSource, window: Window | None = None) -> list[Row]:
-    return [row for batch in source.batches(window) for row in batch]
+    return [row for batch in generated(source, window) for row in batch]
 
 
 def test_cells_become_values_of_the_types_of_the_fields(tmp_path: Path) -> None:
@@ -142,7 +148,7 @@ def test_a_type_without_a_spelling_needs_a_converter(tmp_path: Path) -> None:
 
 def test_batches_are_read_lazily_and_the_file_is_closed(tmp_path: Path) -> None:
     text = "a\n" + "\n".join(map(str, range(3 * BATCH_ROWS)))
-    batches = source(tmp_path, text, {"a": int}).batches(None)
+    batches = generated(source(tmp_path, text, {"a": int}))
     assert len(next(batches)) == BATCH_ROWS
     # an open file would be a ResourceWarning, which is an error
     batches.close()

@@ -7,6 +7,7 @@ import gzip
 import ipaddress
 import json
 import tracemalloc
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -178,7 +179,9 @@ def test_a_large_file_is_read_in_little_memory(tmp_path: Path) -> None:
         out.write("id\n")
         out.writelines(f"{number:0100}\n" for number in range(100_000))
     tracemalloc.start()
-    count = sum(len(batch) for batch in TsvSource(file, Fields(("id",), (str,))).batches(None))
+    batches = TsvSource(file, Fields(("id",), (str,))).batches(None)
+    assert isinstance(batches, Iterable)
+    count = sum(len(batch) for batch in batches)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert count == 100_000

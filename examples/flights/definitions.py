@@ -9,8 +9,8 @@ import dagster as dg
 
 from examples.flights import model
 from examples.flights.files import FlightFile, data_directory
-from examples.flights.source import FlightsByDay, table_file
-from pysqlsync_dagster import DatabaseResource, EmbeddedPostgreSQLResource, Source, TableModule, build_assets
+from examples.flights.source import FlightsByDay, FlightSource, table_file
+from pysqlsync_dagster import DatabaseResource, EmbeddedPostgreSQLResource, TableModule, build_assets
 from pysqlsync_engine.base import GeneratorOptions, entities
 
 NAMESPACE = "flights"
@@ -34,14 +34,14 @@ def flight_tables(module: ModuleType = model) -> TableModule:
     )
 
 
-def flight_sources(module: ModuleType = model) -> dict[type, Source]:
+def flight_sources(module: ModuleType = model) -> dict[type, FlightSource]:
     """
     :returns: Where the rows of each table come from; flights as they were flown, or as they were scheduled. A class that the
         package has no file for is shown, but not loaded.
     """
     directory = data_directory()
     flights = FlightFile(directory / "flights.csv.zip")
-    sources: dict[str, Callable[[type], Source]] = {
+    sources: dict[str, Callable[[type], FlightSource]] = {
         "Airline": lambda cls: table_file(cls, directory / "airlines.csv"),
         "Airport": lambda cls: table_file(cls, directory / "airports.csv"),
         "Plane": lambda cls: table_file(cls, directory / "planes.csv"),
@@ -55,7 +55,7 @@ def flight_sources(module: ModuleType = model) -> dict[type, Source]:
 
 
 def flight_definitions(
-    database: DatabaseResource, module: ModuleType = model, *, sources: Mapping[type, Source] | None = None
+    database: DatabaseResource, module: ModuleType = model, *, sources: Mapping[type, FlightSource] | None = None
 ) -> dg.Definitions:
     """
     Build assets, jobs and the daily schedule.

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from pysqlsync_dagster import Source
+from examples.flights.source import FlightSource
 from pysqlsync_engine.data.sources import Fields, RecordSource, Window
 from pysqlsync_engine.session import Batch
 
@@ -103,9 +103,9 @@ class WatchedSource:
         self._display.finish(self._table)
 
 
-def watch(sources: Mapping[type, Source], display: Display) -> dict[type, Source]:
+def watch(sources: Mapping[type, FlightSource], display: Display) -> dict[type, FlightSource]:
     """:returns: The same sources by the same names, each of which tells the display how far it is."""
-    watched: dict[type, Source] = {}
+    watched: dict[type, FlightSource] = {}
     for cls, source in sources.items():
         if isinstance(source, Mapping):
             watched[cls] = {name: WatchedSource(each, cls.__name__, display) for name, each in source.items()}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
+from typing import TypeAlias, cast
 
 from examples.flights.files import FlightFile
 from pysqlsync_engine.base import class_fields
 from pysqlsync_engine.data.csv import CsvSource
-from pysqlsync_engine.data.sources import Fields, Window
+from pysqlsync_engine.data.sources import Fields, RecordSource, Window
 from pysqlsync_engine.session import Batch
+
+FlightSource: TypeAlias = RecordSource | Mapping[str, RecordSource]
+"""Where the rows of a table come from; several sources have names."""
 
 NULL = ("NA",)
 
@@ -55,7 +59,8 @@ class FlightsByDay:
         """
         days = self._file.days if window is None else (window.start.date(),)
         for day in days:
-            yield from self._of_day(day).batches(None)
+            # the file of a day is opened by a function that is not asynchronous
+            yield from cast("Iterator[Batch]", self._of_day(day).batches(None))
 
     def _of_day(self, day: date) -> CsvSource:
         return CsvSource(
