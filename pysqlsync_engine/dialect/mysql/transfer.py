@@ -5,21 +5,29 @@ from __future__ import annotations
 import enum
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv6Address
-from socket import inet_ntoa
 from typing import Any
 from uuid import UUID
 
 from pysqlsync_engine.data.fitting import choose_hook, is_class, natural_type, simple_hook
-from pysqlsync_engine.data.hooks import Encode, Hook, address_hook, check_text, refuse
+from pysqlsync_engine.data.hooks import Encode, Hook, check_text, refuse
 from pysqlsync_engine.data.labels import extensible_hook, label_hook, label_set_hook
 from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.dialect.mysql.capabilities import Features
-from pysqlsync_engine.model.annotations import Unwrapped, unwrap
+from pysqlsync_engine.dialect.mysql.printing import (
+    address_digits_hook,
+    among,
+    converted,
+    decimal_hook,
+    moment_hook,
+    printed_address_hook,
+    uuid_digits_hook,
+)
+from pysqlsync_engine.model.annotations import Unwrapped, member_label, unwrap
 from pysqlsync_engine.model.data_types import (
     SqlBinary,
     SqlBit,
@@ -44,13 +52,6 @@ from pysqlsync_engine.model.data_types import (
 from pysqlsync_engine.model.object_types import Column, Lookup
 
 MAX_LABEL_CHARACTERS = 255
-
-FIRST_MOMENT, LAST_MOMENT = datetime(1970, 1, 1, 0, 0, 1), datetime(2106, 2, 7, 6, 28, 15, 999999)
-"""
-What no `timestamp` has is not even sent; servers other than MariaDB 11.5 end in 2038, and say so.
-
-https://mariadb.com/docs/server/reference/data-types/date-and-time-data-types/timestamp
-"""
 
 _LONG_NUMBER = re.compile(r"\d{19}")
 
@@ -97,7 +98,9 @@ def make_transfer(target: LoadTarget, position: int, features: Features) -> Tran
     lookup = next((item for item in target.table.lookups if item.column == column.name), None)
     try:
         if lookup is not None and (is_class(declared.type, enum.Enum) or is_class(declared.type, str)):
-            hook = label_hook(declared.type) if is_class(declared.type, enum.Enum) else _text_hook(MAX_LABEL_CHARACTERS)
+            hook = (
+                _member_hook(declared.type) if is_class(declared.type, enum.Enum) else _text_hook(MAX_LABEL_CHARACTERS)
+            )
             if declared.extends is not None:
                 hook = extensible_hook(declared.extends, MAX_LABEL_CHARACTERS)
             return Transfer(column, SqlCharacter(MAX_LABEL_CHARACTERS), declared, hook, is_text=True, lookup=lookup)
@@ -140,6 +143,9 @@ def _transfer(column: Column, declared: Unwrapped, annotation: Any, sent: SqlTyp
         return Transfer(column, sent, declared, _text_hook(None), is_text=True, cast="ST_GeomFromText({})")
     if isinstance(sent, SqlBit):
         return Transfer(column, sent, declared, _bit_hook(sent), cast="CAST({} AS UNSIGNED)")
+    if isinstance(column.data_type, SqlUuid) and is_class(declared.type, UUID):
+        # the server takes digits as well as what it prints
+        return Transfer(column, sent, declared, uuid_digits_hook())
     return Transfer(column, sent, declared, _hook(declared, annotation, sent), is_text=_is_text(sent))
 
 
@@ -151,30 +157,19 @@ def _hook(declared: Unwrapped, annotation: Any, sent: SqlType) -> Hook:
     if isinstance(sent, SqlLabelSet):
         return label_set_hook(unwrap(declared.arguments[0] if declared.arguments else str), sent.labels)
     if isinstance(sent, SqlCharacter) and is_class(declared.type, UUID):
-        return _converted(simple_hook(SqlUuid()), str)
+        return converted(simple_hook(SqlUuid()), str)
     if isinstance(sent, SqlCharacter) and getattr(declared.type, "__module__", "") == "ipaddress":
-        return _address_hook(None)
+        return printed_address_hook(None)
+    if isinstance(sent, SqlCharacter) and is_class(declared.type, enum.Enum):
+        return _member_hook(declared.type)
     hook = choose_hook(annotation, sent, choose_simple=_simple)
     if hook is None:
         raise TypeError(f"cannot send values for a column of type {sent}")
-    return _among(hook, sent.labels) if isinstance(sent, SqlLabel) else hook
+    return among(hook, declared.type, sent.labels) if isinstance(sent, SqlLabel) else hook
 
 
-def _among(hook: Hook, labels: Sequence[str]) -> Hook:
-    """
-    :param labels: Those that the column permits.
-    :returns: Hook that refuses others; the server would take one that is a number for the position of a label.
-    """
-    inner: Encode = hook.encode
-    known = frozenset(labels)
-
-    def encode(value: Any) -> str:
-        label = inner(value)
-        if label not in known:
-            raise ValueError(f"not a label of the column; expected one of {', '.join(labels)}; got")
-        return label
-
-    return Hook(encode)
+def _member_hook(kind: type[enum.Enum]) -> Hook:
+    return among(label_hook(kind), kind, [member_label(member) for member in kind])
 
 
 def _simple(data_type: SqlType) -> Hook:
@@ -184,12 +179,8 @@ def _simple(data_type: SqlType) -> Hook:
             return _integer_hook(width, signed=signed)
         case SqlCharacter(limit=limit):
             return _text_hook(limit)
-        case SqlTimestamp(with_time_zone=True):
-            return _printed_in_utc(simple_hook(data_type))
-        case SqlTimestamp():
-            return _printed(simple_hook(data_type), ".isoformat(' ')", lambda value: value.isoformat(" "))
-        case SqlDate() | SqlTime():
-            return _printed(simple_hook(data_type), ".isoformat()", lambda value: value.isoformat())
+        case SqlTimestamp() | SqlDate() | SqlTime():
+            return moment_hook(data_type)
         case SqlBoolean():
             return Hook(
                 lambda value: "1" if simple_hook(data_type).encode(value) else "0",
@@ -197,53 +188,12 @@ def _simple(data_type: SqlType) -> Hook:
             )
         case SqlFloat():
             return _float_hook(data_type)
+        case SqlDecimal(precision=precision, scale=scale):
+            return decimal_hook(precision, scale)
         case SqlNetworkAddress(version=version):
-            return _address_hook(version)
+            return printed_address_hook(version)
         case _:
-            return _converted(simple_hook(data_type), _PRINTED.get(type(data_type), str))
-
-
-def _converted(hook: Hook, convert: Callable[[Any], str]) -> Hook:
-    inner: Encode = hook.encode
-    return Hook(lambda value: convert(inner(value)))
-
-
-def _address_hook(version: int | None) -> Hook:
-    """:returns: Hook that prints addresses; as a library of C does those of version 4, which is three times as fast."""
-    inner: Encode = address_hook(version).encode
-    if version == 6:
-        return Hook(lambda value: str(inner(value)))
-    return Hook(
-        lambda value: str(inner(value)),
-        "{print}({v}.packed) if {v}.__class__ is {IPv4Address} else {encode}({v})",
-        (("print", inet_ntoa), ("IPv4Address", IPv4Address)),
-    )
-
-
-def _printed(hook: Hook, method: str, convert: Callable[[Any], str]) -> Hook:
-    """
-    :param hook: One that passes most values on as they are.
-    :param method: Call that prints them.
-    """
-    inner: Encode = hook.encode
-    return Hook(
-        lambda value: convert(inner(value)), hook.expression.replace("{v} if", "{v}" + method + " if", 1), hook.names
-    )
-
-
-def _printed_in_utc(hook: Hook) -> Hook:
-    inner: Encode = hook.encode
-
-    def encode(value: Any) -> str:
-        moment = inner(value).astimezone(UTC).replace(tzinfo=None)
-        if not FIRST_MOMENT <= moment <= LAST_MOMENT:
-            raise ValueError(f"expected a moment from {FIRST_MOMENT} to {LAST_MOMENT} in UTC; got")
-        return moment.isoformat(" ")
-
-    # most moments have no other offset, and the end of their text is always the same
-    test = " and {v}.tzinfo is {UTC} and 1970 < {v}.year < 2038 and "
-    plain = hook.expression.replace("{v} if", "{v}.isoformat(' ')[:-6] if", 1).replace(" and ", test, 1)
-    return Hook(encode, plain, hook.names)
+            return converted(simple_hook(data_type), _PRINTED.get(type(data_type), str))
 
 
 def _text_hook(limit: int | None) -> Hook:
@@ -292,18 +242,11 @@ def _float_hook(data_type: SqlFloat) -> Hook:
     return Hook(encode, "{v} if {v}.__class__ is float and {v} - {v} == 0.0 else {encode}({v})")
 
 
-def _digits(number: Decimal) -> str:
-    if not number.is_finite():
-        raise ValueError("cannot store a number that is not finite")
-    return f"{number:f}"
-
-
 def _seconds(value: timedelta) -> str:
     return f"{Decimal(value // timedelta(microseconds=1)).scaleb(-6):f}"
 
 
 _PRINTED: dict[type[SqlType], Callable[[Any], str]] = {
-    SqlDecimal: _digits,
     SqlInterval: _seconds,
     # the server would take one digit, or two, for the end of a year
     SqlYear: lambda year: f"{year:04d}",
@@ -313,14 +256,9 @@ _PRINTED: dict[type[SqlType], Callable[[Any], str]] = {
 def _binary_hook(annotation: Any, sent: SqlType, data_type: SqlType) -> Hook:
     """:returns: Hook that makes hexadecimal digits of bytes, and of values that are stored as such."""
     if isinstance(sent, SqlUuid):
-        inner: Encode = simple_hook(sent).encode
-        return Hook(
-            lambda value: inner(value).hex,
-            "'%032x' % {v}.int if {v}.__class__ is {UUID} else {encode}({v})",
-            (("UUID", UUID),),
-        )
+        return uuid_digits_hook()
     if isinstance(sent, SqlNetworkAddress):
-        return _converted(address_hook(sent.version), lambda value: value.packed.hex())
+        return address_digits_hook(sent.version)
     hook = choose_hook(annotation, sent)
     limit: int | None = getattr(data_type, "limit", None)
     fixed: bool = getattr(data_type, "fixed", False)
@@ -334,7 +272,7 @@ def _binary_hook(annotation: Any, sent: SqlType, data_type: SqlType) -> Hook:
             raise ValueError(f"expected {limit} bytes, as the server would fill up with zeros; got {len(value)}")
         return value.hex()
 
-    return _converted(hook, convert)
+    return converted(hook, convert)
 
 
 def _bit_hook(data_type: SqlBit) -> Hook:
