@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, time
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -24,6 +25,7 @@ from pysqlsync_engine.data.csv import CsvSource
 from pysqlsync_engine.data.json_lines import JsonLinesSource
 from pysqlsync_engine.data.load_options import OnError
 from pysqlsync_engine.data.load_report import Speed
+from pysqlsync_engine.data.record_text import split_records
 from pysqlsync_engine.data.sources import BadRecord, Fields, LenientSource, TextSource, Window
 from pysqlsync_engine.data.text import TSV, TextColumn, TextFormat
 from pysqlsync_engine.data.tsv import TsvSource
@@ -102,6 +104,8 @@ def test_chunks_are_whole_records_wherever_blocks_end(text: bytes, size: int) ->
         whole = list(pieces(form, [text]))
         cut = list(pieces(form, [text[start : start + size] for start in range(0, len(text), size)]))
         assert b"".join(cut) == b"".join(whole)
+        records = [*chain(*(split_records(chunk, form) for chunk in cut))]
+        assert records == [*split_records(b"".join(whole), form)] or not text
         if form is TSV:
             assert b"".join(whole) == text.replace(b"\r\n", b"\n") + (b"" if text[-1:] in {b"", b"\n"} else b"\n")
         assert all(chunk.endswith(b"\n") for chunk in cut)

@@ -67,7 +67,9 @@ async def test_cells_are_measured_in_characters(cells: list[str], pattern: str |
     way = open_way(source, [TextColumn(pattern, max_characters=3)], on_error=OnError.QUARANTINE)
     sent = await send(way, source)
     passed = [line for part in sent.texts for line in part.records.decode().splitlines()]
-    assert passed == [line for line in text.decode().splitlines() if len(line) <= 3 and "\\" not in line]
+    # with a backslash of its own in it, each escape is looked at by the parser
+    is_odd = "\\" in text.decode().replace("\\\\", "")
+    assert passed == [line for line in text.decode().splitlines() if len(line) <= 3 and not (is_odd and "\\" in line)]
 
 
 @settings(max_examples=500, deadline=None)

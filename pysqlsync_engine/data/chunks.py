@@ -10,6 +10,7 @@ from contextlib import aclosing
 from typing import Protocol, TypeVar
 
 from pysqlsync_engine.data.batches import as_async
+from pysqlsync_engine.data.cell_patterns import open_quote, tidy_quotes
 from pysqlsync_engine.data.cells import CellError
 from pysqlsync_engine.data.guard import record_pattern
 from pysqlsync_engine.data.text import TextFormat
@@ -17,6 +18,9 @@ from pysqlsync_engine.errors import LoadError
 
 BLOCK_BYTES = 256 * 1024
 """Bytes that are read at once: few enough that the server still has some to do while the next ones are looked at."""
+
+MAX_TIDY_TRIES = 2
+"""Line feeds at the end of what is read that are looked at, before all of it is."""
 
 MAX_RECORD_BYTES = 64 * 1024 * 1024
 """Longest record; a longer one is more likely a quote that is never closed."""
@@ -35,7 +39,7 @@ class Cutter:
 
     def __init__(self, form: TextFormat, name: str) -> None:
         self._name = name
-        self._quote = None if form.quote is None else form.quote.encode()
+        self._quotes = None if form.quote is None else _Quotes(form.quote.encode(), form)
         self._record = record_pattern(form)
         self._records = re.compile(b"(?:" + self._record.pattern + b")*+")
         self._rest = bytearray()
@@ -73,8 +77,11 @@ class Cutter:
         line_feed = block.rfind(b"\n")
         if line_feed < 0:
             return 0
-        if self._quote is None or self._quote not in self._rest:
+        if self._quotes is None or self._quotes.quote not in self._rest:
             return len(self._rest) - len(block) + line_feed + 1
+        return self._quotes.find_end(self._rest) or self._exact_end()
+
+    def _exact_end(self) -> int:
         match = self._records.match(self._rest)
         return 0 if match is None else match.end()
 
@@ -82,7 +89,7 @@ class Cutter:
         # a single character is found much faster
         if b"\r" not in records or b"\r\n" not in records:
             return records
-        if self._quote is None or self._quote not in records:
+        if self._quotes is None or not self._quotes.may_have_returns(records):
             return records.replace(b"\r\n", b"\n")
         return self._record.sub(_without_return, records)
 
@@ -90,6 +97,36 @@ class Cutter:
 def _without_return(record: re.Match[bytes]) -> bytes:
     text = record[0]
     return text[:-2] + b"\n" if text.endswith(b"\r\n") else text
+
+
+class _Quotes:
+    """Tells quickly where records end, as long as there are no quotes but those around cells, and those doubled in them."""
+
+    def __init__(self, quote: bytes, form: TextFormat) -> None:
+        self.quote = quote
+        self._tidy = tidy_quotes(form)
+        self._open = open_quote(form)
+
+    def find_end(self, text: bytearray) -> int:
+        """:returns: Where the last whole record ends; 0 if that is not found soon."""
+        end = len(text)
+        for _ in range(MAX_TIDY_TRIES):
+            end = text.rfind(b"\n", 0, end) + 1
+            match = self._tidy.match(text, 0, end)
+            found = 0 if match is None else match.end()
+            if found == end:
+                return end
+            if self._open.match(text, found, end) is None:
+                return 0
+            # the line feed is in quotes
+            end = found
+        return 0
+
+    def may_have_returns(self, records: bytes) -> bool:
+        """:returns: False if no cell in quotes has a carriage return before a line feed."""
+        match = self._tidy.match(records)
+        is_tidy = match is not None and match.end() == len(records)
+        return not is_tidy or any(b"\r\n" in cell for cell in records.split(self.quote)[1::2])
 
 
 class Stage(Protocol[Taken, Given]):
