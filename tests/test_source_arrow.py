@@ -65,6 +65,7 @@ COLUMNS: list[tuple[str, Any, Any, SqlType, TextColumn, st.SearchStrategy[Any]]]
     ("b", bool, arrow.bool_(), SqlBoolean(), TextColumn("true|false"), st.booleans()),
     ("s", str, arrow.string(), SqlCharacter(4), TextColumn(max_bytes=4), st.text(max_size=5)),
     ("l", str, arrow.large_string(), SqlCharacter(), ANY_TEXT, st.text(alphabet="a\\\t\n\r\0Ä", max_size=5)),
+    ("sv", str, arrow.string_view(), SqlCharacter(), ANY_TEXT, st.text(alphabet="a\\\t\n\r\0Ä", max_size=5)),
     ("w", str, arrow.dictionary(arrow.int8(), arrow.string()), SqlCharacter(), ANY_TEXT, st.sampled_from(["a", "\\"])),
     ("e", Colour, arrow.string(), SqlCharacter(), ANY_TEXT, st.sampled_from(["red", "gr\teen", "blue"])),
     ("t", datetime, arrow.timestamp("ns"), SqlTimestamp(), ANY_TEXT, st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1))),
@@ -131,6 +132,22 @@ def test_text_of_columns_says_what_tuples_would(column: Any) -> None:
 
     check()
     assert any(sent)
+
+
+async def test_dictionaries_of_views_are_sent_as_text() -> None:
+    words = arrow.array(["red", "a\tb"], arrow.string_view())
+    column = arrow.DictionaryArray.from_arrays(arrow.array([1, None, 0, 1], arrow.int8()), words).slice(1)
+    source = ArrowBatches(arrow.record_batch([column], ["word"]), Fields(("word",), (str,)))
+    sent = await sent_rows(open_way(source, [ANY_TEXT]), source.fields)
+    assert sent == ([(None,), ("red",), ("a\tb",)], [], 3)
+
+
+async def test_rows_in_the_middle_of_a_long_batch_are_sent_as_text() -> None:
+    words = [None if number % 7 == 0 else f"w{number}\\" for number in range(10_000)]
+    source = ArrowBatches(arrow.record_batch([arrow.array(words)], ["word"]), Fields(("word",), (str,)))
+    rows, _, text_rows = await sent_rows(open_way(source, [ANY_TEXT]), source.fields)
+    assert rows == [(word,) for word in words]
+    assert text_rows == len(words)
 
 
 def test_patterns_are_translated_for_the_library() -> None:

@@ -82,9 +82,7 @@ class ColumnText:
         join = partial(self._compute.binary_join_element_wise, null_handling="replace", null_replacement="\\N")
         columns[-1] = join(columns[-1], "", "\n")
         lines = join(*columns, "\t") if len(columns) > 1 else columns[0]
-        offsets: Any = memoryview(lines.buffers()[1]).cast("i")
-        end: int = offsets[lines.offset + len(lines)]
-        text: bytes = lines.buffers()[2].slice(0, end).to_pybytes()
+        text = _bytes_of(lines)
         del lines, columns
         # the library would keep it, and as much for each thread
         self._arrow.default_memory_pool().release_unused()
@@ -97,7 +95,7 @@ class ColumnText:
             return self._as_string
         if types.is_dictionary(kind):
             inner = self._choose(kind.value_type, annotation, data_type, rule)
-            return None if inner is None else lambda array: inner(array.dictionary_decode())
+            return None if inner is None else lambda array: inner(self._decoded(array))
         declared: Any = unwrap(annotation).type
         if isinstance(declared, type) and issubclass(declared, enum.Enum):
             return self._label(kind, declared, rule)
@@ -111,6 +109,14 @@ class ColumnText:
 
     def _as_string(self, array: Any) -> Any:
         return array.cast(self._arrow.string())
+
+    def _decoded(self, array: Any) -> Any:
+        """:returns: The values that a dictionary array stands for."""
+        values = array.dictionary
+        if self._arrow.types.is_string_view(values.type):
+            # which the library cannot take one by one
+            array = self._arrow.DictionaryArray.from_arrays(array.indices, self._as_string(values))
+        return array.dictionary_decode()
 
     def _require(self, condition: Any) -> None:
         """:raises NotExactError: unless the condition holds for all values but NULL."""
@@ -237,12 +243,13 @@ class ColumnText:
         known = {member_label(member) for member in labels}
 
         def write(array: Any) -> Any:
-            found = {text for text in self._compute.unique(array).to_pylist() if text is not None}
+            text = self._as_string(array)
+            found = {label for label in self._compute.unique(text).to_pylist() if label is not None}
             if not found <= known or (
                 rule.pattern is not None and any(not re.fullmatch(rule.pattern, t) for t in found)
             ):
                 raise NotExactError
-            return self._escaped(self._as_string(array))
+            return self._escaped(text)
 
         return write
 
@@ -264,8 +271,7 @@ class ColumnText:
         return write
 
     def _escaped(self, text: Any) -> Any:
-        values = text.buffers()[2]
-        present = b"" if values is None else values.to_pybytes()
+        present = _bytes_of(text)
         if b"\0" in present:
             raise NotExactError
         for character, escape in ESCAPED:
@@ -274,8 +280,19 @@ class ColumnText:
         return text
 
 
+def _bytes_of(array: Any) -> bytes:
+    """:returns: All strings of an array, which may be a slice of a much longer one, one after another."""
+    _, ends, values = array.buffers()
+    if values is None:
+        return b""
+    offsets: Any = memoryview(ends).cast("i")
+    start, end = offsets[array.offset], offsets[array.offset + len(array)]
+    found: bytes = values.slice(start, end - start).to_pybytes()
+    return found
+
+
 def _is_text(types: Any, kind: Any) -> bool:
-    return types.is_string(kind) or types.is_large_string(kind)
+    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
 
 
 def _days(day: date) -> int:
