@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 
 from pysqlsync_engine.data.load_options import LoadMode
 from pysqlsync_engine.data.load_report import Counts
@@ -19,7 +19,7 @@ from pysqlsync_engine.dialect.mysql.merging import Merge, skip_superseded
 from pysqlsync_engine.dialect.mysql.names import quote, quote_list, quote_table
 from pysqlsync_engine.dialect.mysql.refusals import column_of, explain, is_about_row, refers_to_nothing
 from pysqlsync_engine.dialect.mysql.rejects import Rejected
-from pysqlsync_engine.dialect.mysql.sending import find_refused
+from pysqlsync_engine.dialect.mysql.sending import find_all_refused
 from pysqlsync_engine.dialect.mysql.session import MySQLSession
 from pysqlsync_engine.dialect.mysql.shipments import Numbering
 from pysqlsync_engine.dialect.mysql.staging import Staging, drop, temporary_name
@@ -197,15 +197,13 @@ class Checker:
 
         async def attempt(start: int, stop: int) -> None:
             nonlocal total
-            async with unchecked_references(session, staging):
+            async with session.transaction(), unchecked_references(session, staging):
                 counts = await merge.apply(session, staging.part(start, stop))
             total += counts
 
-        start = first - 1
-        while start < last and (found := await find_refused(session, attempt, start, last)) is not None:
-            start, error = found
-            error = await said_of(session, staging, start, error)
-            await self._take_one(start, error)
+        async with aclosing(find_all_refused(attempt, first - 1, last)) as found:
+            async for place, error in found:
+                await self._take_one(place, await said_of(session, staging, place, error))
         return total
 
     async def _take_one(self, place: int, error: StatementError) -> None:

@@ -115,7 +115,7 @@ async def locate_sent(
     async with RawRows(session, destination, shipment, sent) as raw:
         place = error.row
         if place is None:
-            found = await find_refused(session, raw.insert, 0, shipment.rows)
+            found = await find_refused(raw.insert, 0, shipment.rows, tells_rows=True)
             if found is None:
                 return explain(target, error)
             place, error = found
@@ -141,12 +141,12 @@ async def locate_merged(
     ((first, last),) = await session.fetch(staging.first_and_last())
 
     async def attempt(start: int, stop: int) -> None:
-        async with unchecked_references(session, staging):
+        async with session.transaction(), unchecked_references(session, staging):
             await merge.apply(session, staging.part(start, stop))
 
     async with session.transaction():
         await merge.begin(session)
-    found = None if first is None else await find_refused(session, attempt, first - 1, last)
+    found = None if first is None else await find_refused(attempt, first - 1, last)
     if found is None:
         return explain(target, error)
     place, error = found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 
 from pysqlsync_engine.capabilities import Capabilities
 from pysqlsync_engine.data.hooks import Hook
@@ -17,8 +17,8 @@ from pysqlsync_engine.dialect.mysql.merging import find_watermark
 from pysqlsync_engine.dialect.mysql.modes import make_merge
 from pysqlsync_engine.dialect.mysql.packing import Packer
 from pysqlsync_engine.dialect.mysql.refusals import column_of, explain, is_about_row
-from pysqlsync_engine.dialect.mysql.rejects import Rejected
-from pysqlsync_engine.dialect.mysql.sending import Ahead, RawRows, find_refused, send
+from pysqlsync_engine.dialect.mysql.rejects import PAGE_ROWS, Rejected
+from pysqlsync_engine.dialect.mysql.sending import Ahead, RawRows, find_all_refused, send
 from pysqlsync_engine.dialect.mysql.session import MySQLSession, as_mysql
 from pysqlsync_engine.dialect.mysql.shipments import Numbering, Shipment
 from pysqlsync_engine.dialect.mysql.staging import Staging, drop
@@ -103,13 +103,30 @@ class LenientStore:
         """Send rows, and set aside those that the server does not take."""
         numbering = Numbering()
         numbering.add(shipment.runs)
-        async with RawRows(session, staging.destination, shipment, sent) as raw:
-            place = 0
-            while (found := await find_refused(session, raw.insert, place, shipment.rows)) is not None:
-                place, error = found
-                explained = explain(self._target, error)
-                reason = explained.reason if isinstance(explained, RowError) else str(error)
-                reject = Reject(
-                    numbering.number_of(place), reason, column_of(self._target, error), await raw.record_of(place)
-                )
-                await rejected.write(session, [reject])
+        async with (
+            RawRows(session, staging.destination, shipment, sent) as raw,
+            aclosing(find_all_refused(raw.insert, 0, shipment.rows, tells_rows=True)) as found,
+        ):
+            refused: list[tuple[int, StatementError]] = []
+            async for place, error in found:
+                refused.append((place, error))
+                if len(refused) == PAGE_ROWS:
+                    await rejected.write(session, await self._rejects(raw, numbering, refused))
+                    refused = []
+            if refused:
+                await rejected.write(session, await self._rejects(raw, numbering, refused))
+
+    async def _rejects(
+        self, raw: RawRows, numbering: Numbering, refused: Sequence[tuple[int, StatementError]]
+    ) -> list[Reject]:
+        """
+        :param refused: Numbers of rows, and what was said of each.
+        :returns: The rows as those that are set aside.
+        """
+        records = await raw.records_of([place for place, _ in refused])
+        rejects: list[Reject] = []
+        for (place, error), record in zip(refused, records, strict=True):
+            explained = explain(self._target, error)
+            reason = explained.reason if isinstance(explained, RowError) else str(error)
+            rejects.append(Reject(numbering.number_of(place), reason, column_of(self._target, error), record))
+        return rejects

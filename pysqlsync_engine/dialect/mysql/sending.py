@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing, suppress
 from typing import TypeAlias
 
 from pysqlsync_engine.data.parts import EncodedBatch, Part, Rejects
@@ -139,29 +139,68 @@ async def _insert(session: MySQLSession, destination: Destination, shipment: Shi
 
 
 async def find_refused(
-    session: MySQLSession, attempt: Attempt, start: int, stop: int
+    attempt: Attempt, start: int, stop: int, *, tells_rows: bool = False
 ) -> tuple[int, StatementError] | None:
     """
-    Find the first row that is refused, by attempts with ever smaller parts; about as much work as all of it.
+    Find the first row that is refused; see `find_all_refused`.
 
-    :param start: Number of the row before the first one.
-    :param stop: Number of the last row.
     :returns: Number of the row, and what was said of it; what was attempted with those before is done. `None` if none is refused.
     """
-    error: StatementError | None = None
-    good, bad = start, stop + 1
-    end = stop
-    while bad - good > 1:
-        try:
-            async with session.transaction():
-                await attempt(good, end)
+    async with aclosing(find_all_refused(attempt, start, stop, tells_rows=tells_rows)) as found:
+        return await anext(found, None)
+
+
+async def find_all_refused(
+    attempt: Attempt, start: int, stop: int, *, tells_rows: bool = False
+) -> AsyncGenerator[tuple[int, StatementError]]:
+    """
+    Find the rows that are refused, by attempts with ever smaller parts.
+
+    For `n` of `m` rows it takes less than `2 n log2(m / n)` attempts, or three for each if the server tells which one it is.
+
+    :param attempt: What leaves nothing behind if it fails.
+    :param start: Number of the row before the first one.
+    :param stop: Number of the last row.
+    :param tells_rows: True if an error may have the number of the row within the part; it is believed only as far as it proves true.
+    :returns: Number of each row, and what was said of it; what was attempted with all others before is done by then.
+    """
+    good, ends = start, [stop]
+    bad: int | None = None
+    before_told: int | None = None
+    while good < stop:
+        while ends[-1] <= good:
+            ends.pop()
+        end = ends[-1]
+        is_single = end - good == 1
+        if end == bad and not is_single:
+            # as those before are stored, the one that is refused is among the others
+            ends.append((good + end) // 2)
+            continue
+        error = await _refusal(attempt, good, end)
+        if error is None or is_single:
             good = end
-        except StatementError as failure:
-            if not is_about_row(failure):
-                raise
-            error, bad = failure, end
-        end = (good + bad) // 2
-    return None if error is None else (bad, error)
+            if error is not None:
+                bad = None
+                yield end, error
+            continue
+        bad = end
+        tells_rows = tells_rows and end != before_told
+        if tells_rows and error.row is not None and 1 <= error.row <= end - good:
+            before_told = good + error.row - 1
+            ends += [before_told + 1, before_told]
+        else:
+            ends.append((good + end) // 2)
+
+
+async def _refusal(attempt: Attempt, start: int, stop: int) -> StatementError | None:
+    """:returns: What is said of a row that is refused; `None` if none is."""
+    try:
+        await attempt(start, stop)
+    except StatementError as error:
+        if not is_about_row(error):
+            raise
+        return error
+    return None
 
 
 class RawRows:
@@ -185,7 +224,7 @@ class RawRows:
             await self._session.execute(drop([self._raw.name]))
 
     async def insert(self, start: int, stop: int) -> None:
-        """Insert the rows after one number, up to another one, into the table."""
+        """Insert the rows after one number, up to another one, into the table; all, or none if one of them is refused."""
         await self._session.execute(self._raw.insert(start, stop, self._sent))
 
     async def value_of(self, column: str | None, number: int) -> str | None:
@@ -195,7 +234,9 @@ class RawRows:
         ((value,),) = await self._session.fetch(self._raw.value_of(column, number))
         return value
 
-    async def record_of(self, number: int) -> str:
-        """:returns: One row as a JSON object."""
-        ((record,),) = await self._session.fetch(self._raw.record(number))
-        return record
+    async def records_of(self, numbers: Sequence[int]) -> list[str]:
+        """
+        :param numbers: Of rows, in order; at least one.
+        :returns: The rows as JSON objects.
+        """
+        return [record for (record,) in await self._session.fetch(self._raw.records(numbers))]

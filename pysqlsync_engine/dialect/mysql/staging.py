@@ -375,10 +375,14 @@ class Raw:
         """:returns: Query for the text of a cell of one row."""
         return f"SELECT {quote(column)} FROM {quote_table(self.name)} WHERE {quote(self.number)} = {number:d}"
 
-    def record(self, number: int) -> str:
-        """:returns: Query for one row as a JSON object."""
+    def records(self, numbers: Iterable[int]) -> str:
+        """:returns: Query for rows as JSON objects, in order of their numbers."""
         pairs = ", ".join(f"{quote_text(cell.column.name)}, {quote(cell.column)}" for cell in self.cells)
-        return f"SELECT JSON_OBJECT({pairs}) FROM {quote_table(self.name)} WHERE {quote(self.number)} = {number:d}"
+        listed = ", ".join(f"{number:d}" for number in numbers)
+        return (
+            f"SELECT JSON_OBJECT({pairs}) FROM {quote_table(self.name)} WHERE {quote(self.number)} IN ({listed})"
+            f" ORDER BY {quote(self.number)}"
+        )
 
 
 def drop(names: Iterable[QualifiedId]) -> str:
