@@ -82,3 +82,11 @@ async def test_tab_separated_text_is_sent_as_the_parser_reads_it(text: bytes) ->
 @given(joined(b","), st.sampled_from(["", "NA", "\\N"]))
 async def test_comma_separated_text_is_sent_as_the_parser_reads_it(text: bytes, null: str) -> None:
     await check(lambda: CsvSource(io.BytesIO(text), FIELDS, header=False, null=[null]))
+
+
+async def test_a_quote_in_quotes_is_sent_as_text_whatever_is_around_it() -> None:
+    for other in (b"", b'a"b\n'):
+        source = CsvSource(io.BytesIO(b'""""\n' + other), Fields(("a",), (str,)), header=False, null=[""])
+        sent = await send(open_way(source, [ANY_TEXT]), source)
+        assert [part.records for part in sent.texts] == [b'""""\n']
+        assert sent.rows == [('"',), ('a"b',)][: 1 + bool(other)]

@@ -69,7 +69,7 @@ def strict_cells(form: TextFormat, cells: Sequence[TextColumn], escapes: str) ->
     return [
         b"(?:" + _cell(cell, form, bare, bare + b"*+")
         # in quotes it would not be NULL to a server
-        + b"|" + quote + b"(?!" + null + quote + b")" + _text(cell, inner, quoted) + quote + b")"
+        + b"|" + quote + b"(?!" + null + quote + b"(?!" + quote + b"))" + _text(cell, inner, quoted) + quote + b")"
         for cell in cells
     ]  # fmt: skip
 
