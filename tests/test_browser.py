@@ -70,6 +70,7 @@ def test_the_page_of_a_table_shows_columns_keys_and_relations(executable: str, p
     with browser_page(executable) as page:
         page.goto(f"{pages[1]}/assets/flights/Flight")
         page.get_by_text("relation to Plane.tailnum").first.wait_for()
+        page.get_by_text("Scheduled time of departure.").first.wait_for()
         text = page.inner_text("body")
     assert "references Airline.carrier" in text
     assert "not enforced" in text

@@ -73,3 +73,8 @@ def diagnose(error: BaseException, parameters: ConnectionParameters) -> tuple[st
 def lock_key(name: str) -> int:
     """:returns: The 64-bit number that stands for a lock's name; the same on every machine."""
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), signed=True)
+
+
+def lost(text: str) -> str:
+    """:returns: Message for a connection that is gone."""
+    return f"the connection to the server was lost ({text}); connect again and repeat"

@@ -23,6 +23,7 @@ from pysqlsync_engine.dialect.postgresql.connecting import (
     SERVER_SETTINGS,
     diagnose,
     lock_key,
+    lost,
     protection,
     without_frames,
 )
@@ -367,7 +368,7 @@ def _translated(statement: str) -> Generator[None]:
         kind = LockTimeoutError if sqlstate == LOCK_NOT_AVAILABLE else StatementError
         message, is_lost = _field(error, "message") or str(error), ends_connection(sqlstate)
         raise kind(
-            _lost(message) if is_lost else message,
+            lost(message) if is_lost else message,
             statement=statement,
             sqlstate=sqlstate,
             detail=_field(error, "detail"),
@@ -381,17 +382,14 @@ def _translated(statement: str) -> Generator[None]:
             "no answer within command_timeout_s; the statement was cancelled", statement=statement
         ) from error
     except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
-        message, is_lost = str(error) or type(error).__name__, _is_lost(error)
-        raise StatementError(_lost(message) if is_lost else message, statement=statement, is_lost=is_lost) from error
-
-
-def _lost(text: str) -> str:
-    return f"the connection to the server was lost ({text}); connect again and repeat"
+        text, is_lost = str(error) or type(error).__name__, _is_lost(error)
+        raise StatementError(lost(text) if is_lost else text, statement=statement, is_lost=is_lost) from error
 
 
 def _is_lost(error: Exception) -> bool:
     """:returns: True if an error that does not come from the server means that the connection is gone."""
-    return isinstance(error, OSError) or any(word in str(error) for word in ("closed", "released"))
+    # the driver says "cannot switch to state" of a connection that the server has ended
+    return isinstance(error, OSError) or any(word in str(error) for word in ("closed", "released", "switch to state"))
 
 
 def _field(error: Any, name: str) -> str | None:
