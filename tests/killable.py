@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pysqlsync_engine.embedded.accounts import server_account
-from tests.server_types import START_TIMEOUT_S, STOP_TIMEOUT_S, Running, ServerMissingError
+from tests.server_types import DIALECTS, START_TIMEOUT_S, STOP_TIMEOUT_S, Running, ServerMissingError
 from tests.servers import running
 
 PID_FILES = ("data/postmaster.pid", "mysqld.pid")
@@ -32,7 +32,7 @@ class KillableServer:
 
     def __post_init__(self) -> None:
         command = Path(f"/proc/{self.pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
-        self.command = [os.fsdecode(word) for word in command]
+        self.command = [os.fsdecode(word).replace("trx-commit=0", "trx-commit=1") for word in command]
 
     @property
     def pid(self) -> int:
@@ -97,6 +97,9 @@ def killable(name: str) -> Generator[KillableServer, None, None]:
     :raises ServerMissingError: if its programs are not installed.
     """
     with running(name) as server:
+        if DIALECTS[server.version.product] == "mysql":
+            # as a rule servers for tests write their log once in a second; here, what is committed has to survive
+            server.execute("SET GLOBAL innodb_flush_log_at_trx_commit = 1; FLUSH ENGINE LOGS")
         killable_server = KillableServer(server, Path(server.administrator.host))
         try:
             yield killable_server
