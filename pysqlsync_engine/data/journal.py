@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -10,7 +11,7 @@ from pysqlsync_engine.data.cursor import MarkKind, MarkValue, kind_of_column, ma
 from pysqlsync_engine.data.load_report import Counts
 from pysqlsync_engine.data.sources import CursorSource, RecordSource
 from pysqlsync_engine.data.target import LoadTarget
-from pysqlsync_engine.errors import JournalError
+from pysqlsync_engine.errors import JournalError, StatementError
 from pysqlsync_engine.session import Session
 
 KEPT_DAYS = 7
@@ -61,6 +62,17 @@ class Mark:
 
 class BatchRecordedError(Exception):
     """A batch has been recorded by somebody else meanwhile; never leaves the engine."""
+
+
+def forbidden(error: StatementError, script: Sequence[str]) -> JournalError:
+    """
+    :param script: Statements that create the tables and permit the user to use them.
+    :returns: Error for a user who may not create the tables.
+    """
+    statements = ";\n".join(script)
+    return JournalError(
+        f"journal of streams: {error}; let somebody who may do so execute this once, and try again:\n{statements};"
+    )
 
 
 class Journal(Protocol):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pysqlsync_engine.data.load_options import History, LoadMode, LoadOptions
 from pysqlsync_engine.errors import RowError
 from pysqlsync_engine.model.fields import Fields
-from pysqlsync_engine.model.object_types import Column, Table
+from pysqlsync_engine.model.id_types import LocalId
+from pysqlsync_engine.model.object_types import Column, Table, UniqueConstraint
 
 _KEYED = frozenset({LoadMode.UPSERT, LoadMode.DELETE, LoadMode.MIRROR, LoadMode.HISTORY})
 
@@ -42,6 +44,17 @@ class LoadTarget:
         """Columns that tell rows apart: those of the primary key, but for the one that tells versions apart."""
         history = self.options.history
         return tuple(name for name in self.table.key_names if history is None or name != history.valid_from)
+
+    def unique_columns(self) -> Iterator[tuple[str, Sequence[LocalId]]]:
+        """:returns: Unique keys and plain unique indexes all of whose columns are named, each by its name."""
+        named = {column.name for column in self.columns}
+        for constraint in self.table.constraints:
+            if isinstance(constraint, UniqueConstraint) and named.issuperset(constraint.columns):
+                yield constraint.name.name, constraint.columns
+        for index in self.table.indexes:
+            is_plain = index.unique and index.predicate is None and len(index.columns) == len(index.parts)
+            if is_plain and named.issuperset(index.columns):
+                yield index.name.name, index.columns
 
     def row_error(self, column: str | None, row: int | None, reason: str, value: str | None = None) -> RowError:
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -44,3 +45,8 @@ class QualifiedId:
 
     def __lt__(self, other: QualifiedId) -> bool:
         return (self.namespace or "", self.name) < (other.namespace or "", other.name)
+
+
+def single(columns: Sequence[LocalId]) -> str | None:
+    """:returns: The name of a column that is the only one."""
+    return columns[0].name if len(columns) == 1 else None

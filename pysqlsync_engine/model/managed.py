@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
-from pysqlsync_engine.model.id_types import LocalId
+from pysqlsync_engine.capabilities import Capabilities
+from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 from pysqlsync_engine.model.object_types import Catalog, Namespace, Table
 
 JOURNAL_NAMESPACE = "pysqlsync"
@@ -17,7 +19,21 @@ REJECTED_SUFFIX = "__rejected"
 
 REJECTED_COMMENT = "kept by pysqlsync: rows that could not be stored"
 
+_DIGEST_CHARACTERS = 8
+
 _COMMENTS = frozenset({JOURNAL_COMMENT, REJECTED_COMMENT})
+
+
+def rejected_name(table: QualifiedId, capabilities: Capabilities) -> QualifiedId:
+    """:returns: Name of the table for rejected rows; one that would be too long has a digest in place of its end."""
+    name, limit = table.name + REJECTED_SUFFIX, capabilities.max_identifier_bytes
+    in_characters = capabilities.identifiers_in_characters
+    if (len(name) if in_characters else len(name.encode())) > limit:
+        digest = hashlib.sha256(table.name.encode()).hexdigest()[:_DIGEST_CHARACTERS]
+        kept = limit - len(REJECTED_SUFFIX) - _DIGEST_CHARACTERS - 1
+        start = table.name[:kept] if in_characters else table.name.encode()[:kept].decode(errors="ignore")
+        name = f"{start}_{digest}{REJECTED_SUFFIX}"
+    return QualifiedId(table.namespace, name)
 
 
 def is_managed(table: Table) -> bool:

@@ -12,7 +12,6 @@ from pysqlsync_engine.dialect.mysql.locating import (
     SAME_KEY,
     is_checked_for_duplicates,
     said_of,
-    single,
     unchecked_references,
 )
 from pysqlsync_engine.dialect.mysql.merging import Merge, skip_superseded
@@ -24,8 +23,8 @@ from pysqlsync_engine.dialect.mysql.session import MySQLSession
 from pysqlsync_engine.dialect.mysql.shipments import Numbering
 from pysqlsync_engine.dialect.mysql.staging import Staging, drop, temporary_name
 from pysqlsync_engine.errors import RowError, StatementError
-from pysqlsync_engine.model.id_types import LocalId, QualifiedId
-from pysqlsync_engine.model.object_types import CheckConstraint, ForeignKeyConstraint, UniqueConstraint
+from pysqlsync_engine.model.id_types import LocalId, QualifiedId, single
+from pysqlsync_engine.model.object_types import CheckConstraint, ForeignKeyConstraint
 
 SYNTAX_OR_ACCESS = "42"
 """Class of SQLSTATE of a statement that is wrong by itself: an expression mentions a column that the stream does not have."""
@@ -155,7 +154,7 @@ class Checker:
         target = staging.target
         if target.mode in {LoadMode.DELETE, LoadMode.HISTORY}:
             return
-        for name, columns in self._unique_columns():
+        for name, columns in target.unique_columns():
             yield staging.repeated(columns), f"another row of the stream has the same values ({name})", single(columns)
             if target.mode is LoadMode.INSERT:
                 matches = " AND ".join(f"t.{quote(column)} = {staging.values[column]}" for column in columns)
@@ -164,16 +163,6 @@ class Checker:
                     f" WHERE {staging.part()}"
                 )
                 yield query, f"another row has the same values ({name})", single(columns)
-
-    def _unique_columns(self) -> Iterator[tuple[str, Sequence[LocalId]]]:
-        table, named = self._staging.target.table, self._staging.named
-        for constraint in table.constraints:
-            if isinstance(constraint, UniqueConstraint) and named.issuperset(constraint.columns):
-                yield constraint.name.name, constraint.columns
-        for index in table.indexes:
-            is_plain = index.unique and index.predicate is None and len(index.columns) == len(index.parts)
-            if is_plain and named.issuperset(index.columns):
-                yield index.name.name, index.columns
 
     async def merge(self, merge: Merge) -> Counts:
         """Merge the rows that are left; what is refused nevertheless is found one by one."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC
 
 from pysqlsync_engine.capabilities import Capabilities
 from pysqlsync_engine.data.cursor import MarkKind, MarkValue
-from pysqlsync_engine.data.journal import KEPT_DAYS, BatchRecordedError, Entry, Mark
+from pysqlsync_engine.data.journal import KEPT_DAYS, BatchRecordedError, Entry, Mark, forbidden
 from pysqlsync_engine.dialect.mysql.capabilities import features_of
 from pysqlsync_engine.dialect.mysql.driver import error_number
 from pysqlsync_engine.dialect.mysql.names import quote, quote_text
@@ -96,7 +95,7 @@ class MySQLJournal:
             f"GRANT SELECT, INSERT, UPDATE, DELETE ON {quote(database)}.{table} TO {quote(user)}@{quote(host)}"
             for table in (WATERMARKS, BATCHES)
         ]
-        return _forbidden(error, [f"USE {quote(database)}", *self._creation(), *grants])
+        return forbidden(error, [f"USE {quote(database)}", *self._creation(), *grants])
 
     async def record(self, session: Session, entry: Entry) -> None:
         if entry.stream:
@@ -187,10 +186,3 @@ async def _exist(session: Session) -> bool:
         f" AND table_name IN ({quote_text(WATERMARKS)}, {quote_text(BATCHES)})"
     )
     return count == 2
-
-
-def _forbidden(error: StatementError, script: Sequence[str]) -> JournalError:
-    statements = ";\n".join(script)
-    return JournalError(
-        f"journal of streams: {error}; let somebody who may do so execute this once, and try again:\n{statements};"
-    )

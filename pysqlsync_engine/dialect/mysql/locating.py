@@ -17,7 +17,7 @@ from pysqlsync_engine.dialect.mysql.session import MySQLSession
 from pysqlsync_engine.dialect.mysql.shipments import Numbering, Shipment
 from pysqlsync_engine.dialect.mysql.staging import Destination, Staging
 from pysqlsync_engine.errors import RowError, StatementError
-from pysqlsync_engine.model.id_types import LocalId
+from pysqlsync_engine.model.id_types import LocalId, single
 from pysqlsync_engine.model.object_types import ForeignKeyConstraint
 
 NOT_A_LABEL = "not a label of the lookup table"
@@ -61,11 +61,6 @@ def is_checked_for_duplicates(staging: Staging) -> bool:
     """:returns: True if no key may be there twice."""
     options = staging.target.options
     return bool(staging.keys) and options.on_duplicate is OnDuplicate.ERROR and options.mode is not LoadMode.DELETE
-
-
-def single(columns: Sequence[LocalId]) -> str | None:
-    """:returns: The name of a column that is the only one."""
-    return columns[0].name if len(columns) == 1 else None
 
 
 async def _first(session: MySQLSession, staging: Staging, query: str) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 from pysqlsync_engine.capabilities import Capabilities
@@ -17,26 +16,12 @@ from pysqlsync_engine.dialect.mysql.transfer import Transfer
 from pysqlsync_engine.dialect.mysql.wire import literal
 from pysqlsync_engine.errors import LoadError, UnsupportedError
 from pysqlsync_engine.model.data_types import SqlBinary, SqlBit, SqlOpaque
-from pysqlsync_engine.model.id_types import QualifiedId
-from pysqlsync_engine.model.managed import REJECTED_COMMENT, REJECTED_SUFFIX
+from pysqlsync_engine.model.managed import REJECTED_COMMENT, REJECTED_SUFFIX, rejected_name
 
 PAGE_ROWS = 500
 """Rows that are set aside with one statement."""
 
 COLUMNS = ("stream", "batch", "row_number", "place", "column_name", "reason", "record")
-
-_DIGEST_CHARACTERS = 8
-
-
-def rejected_name(table: QualifiedId, capabilities: Capabilities) -> QualifiedId:
-    """:returns: Name of the table for rejected rows; one that would be too long has a digest in place of its end."""
-    name = table.name + REJECTED_SUFFIX
-    limit = capabilities.max_identifier_bytes
-    if len(name) > limit:
-        digest = hashlib.sha256(table.name.encode()).hexdigest()[:_DIGEST_CHARACTERS]
-        kept = limit - len(REJECTED_SUFFIX) - _DIGEST_CHARACTERS - 1
-        name = f"{table.name[:kept]}_{digest}{REJECTED_SUFFIX}"
-    return QualifiedId(table.namespace, name)
 
 
 class Rejected:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pysqlsync_engine.dialect.audit_reader import AnsiAuditReader
-from pysqlsync_engine.dialect.postgresql.rejects import rejected_name
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
+from pysqlsync_engine.model.managed import rejected_name
 
 
 class PostgreSQLAuditReader(AnsiAuditReader):

@@ -12,8 +12,8 @@ from pysqlsync_engine.dialect.postgresql.refusals import blamed_column, explain,
 from pysqlsync_engine.dialect.postgresql.rejects import Rejected, missing_column
 from pysqlsync_engine.dialect.postgresql.staging import Relation, Staging, names
 from pysqlsync_engine.errors import StatementError
-from pysqlsync_engine.model.id_types import LocalId
-from pysqlsync_engine.model.object_types import CheckConstraint, UniqueConstraint
+from pysqlsync_engine.model.id_types import LocalId, single
+from pysqlsync_engine.model.object_types import CheckConstraint
 from pysqlsync_engine.session import Session
 
 SYNTAX_OR_ACCESS = "42"
@@ -98,7 +98,7 @@ class Checker:
             yield is_new if keeps else "true", "no value is given, and there is no default", missing.name
         if target.mode is LoadMode.INSERT and staging.keys:
             exists = f"EXISTS (SELECT FROM {target.table.name} t WHERE {staging.matches('t', 'q')})"
-            yield exists, "a row of this key exists", _single(staging.keys)
+            yield exists, "a row of this key exists", single(staging.keys)
 
     def _is_told(self, columns: Sequence[LocalId]) -> bool:
         """:returns: True if the stream has all columns that an expression is about; any, if it is not known which these are."""
@@ -108,7 +108,7 @@ class Checker:
         staging = self._staging
         if staging.keys and (staging.target.mode is LoadMode.INSERT or is_checked_for_duplicates(staging)):
             query = self._later_rows(staging.keys)
-            await self._take(query, "another row of the stream has the same key", _single(staging.keys))
+            await self._take(query, "another row of the stream has the same key", single(staging.keys))
 
     def _later_rows(self, columns: Sequence[LocalId]) -> str:
         """:returns: Query for rows that have the same values as one before."""
@@ -131,7 +131,7 @@ class Checker:
                 if staging.named.issuperset(key.columns) and key.enforced:
                     condition = refers_to_nothing(staging, key, staging.rows_staged)
                     query = f"SELECT q.{staging.number} FROM {self._rows} q WHERE {condition}"
-                    taken = await self._take(query, f"refers to nothing ({key.name.name})", _single(key.columns))
+                    taken = await self._take(query, f"refers to nothing ({key.name.name})", single(key.columns))
                     found = found or (taken > 0 and key.referenced_table == staging.target.table.name)
 
     async def _leave_out(self) -> int:
@@ -151,8 +151,8 @@ class Checker:
         if target.mode in {LoadMode.DELETE, LoadMode.HISTORY}:
             return
         number, table = staging.number, target.table.name
-        for name, columns in self._unique_columns():
-            yield self._later_rows(columns), f"another row of the stream has the same values ({name})", _single(columns)
+        for name, columns in target.unique_columns():
+            yield self._later_rows(columns), f"another row of the stream has the same values ({name})", single(columns)
             if target.mode is LoadMode.REPLACE or (target.mode is LoadMode.MIRROR and staging.deleted_at is None):
                 continue
             matches = " AND ".join(f"t.{column} = q.{column}" for column in columns)
@@ -163,17 +163,7 @@ class Checker:
             query = (
                 f"SELECT q.{number} FROM {self._rows} q WHERE EXISTS (SELECT FROM {table} t WHERE {matches}{others})"
             )
-            yield query, f"another row has the same values ({name})", _single(columns)
-
-    def _unique_columns(self) -> Iterator[tuple[str, Sequence[LocalId]]]:
-        table, named = self._staging.target.table, self._staging.named
-        for constraint in table.constraints:
-            if isinstance(constraint, UniqueConstraint) and named.issuperset(constraint.columns):
-                yield constraint.name.name, constraint.columns
-        for index in table.indexes:
-            is_plain = index.unique and index.predicate is None and len(index.columns) == len(index.parts)
-            if is_plain and named.issuperset(index.columns):
-                yield index.name.name, index.columns
+            yield query, f"another row has the same values ({name})", single(columns)
 
     async def merge_each(self, merge: Merge) -> Counts:
         """
@@ -239,8 +229,3 @@ class Checker:
                     middle = (first + last) // 2
                     pending += [(middle + 1, last), (first, middle)]
         return failing
-
-
-def _single(columns: Sequence[LocalId]) -> str | None:
-    """:returns: The name of a column that is the only one."""
-    return columns[0].name if len(columns) == 1 else None

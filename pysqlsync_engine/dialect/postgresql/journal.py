@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC
 
 from pysqlsync_engine.capabilities import Capabilities
 from pysqlsync_engine.data.cursor import MarkKind, MarkValue
-from pysqlsync_engine.data.journal import KEPT_DAYS, BatchRecordedError, Entry, Mark
-from pysqlsync_engine.errors import JournalError, StatementError
+from pysqlsync_engine.data.journal import KEPT_DAYS, BatchRecordedError, Entry, Mark, forbidden
+from pysqlsync_engine.errors import StatementError
 from pysqlsync_engine.model.managed import JOURNAL_COMMENT, JOURNAL_NAMESPACE
 from pysqlsync_engine.session import Session
 
@@ -86,7 +85,7 @@ class PostgreSQLJournal:
             if error.sqlstate != INSUFFICIENT_PRIVILEGE:
                 raise
             ((user,),) = await session.fetch("SELECT quote_ident(current_user)")
-            raise _forbidden(error, [statement.format(user=user) for statement in GRANTS]) from error
+            raise forbidden(error, [*CREATION, *(statement.format(user=user) for statement in GRANTS)]) from error
 
     async def record(self, session: Session, entry: Entry) -> None:
         if entry.stream:
@@ -184,10 +183,3 @@ async def _create(session: Session) -> None:
                 raise
         else:
             return
-
-
-def _forbidden(error: StatementError, grants: Sequence[str]) -> JournalError:
-    script = ";\n".join((*CREATION, *grants))
-    return JournalError(
-        f"journal of streams: {error}; let somebody who may do so execute this once, and try again:\n{script};"
-    )

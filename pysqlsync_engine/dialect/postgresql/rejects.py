@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 from pysqlsync_engine.capabilities import Capabilities
@@ -10,9 +9,9 @@ from pysqlsync_engine.data.parts import Reject
 from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.dialect.postgresql.staging import Relation, Staging, names
 from pysqlsync_engine.errors import LoadError, StatementError
-from pysqlsync_engine.model.id_types import LocalId, QualifiedId
+from pysqlsync_engine.model.id_types import LocalId
 from pysqlsync_engine.model.literals import quote_literal
-from pysqlsync_engine.model.managed import REJECTED_COMMENT, REJECTED_SUFFIX
+from pysqlsync_engine.model.managed import REJECTED_COMMENT, REJECTED_SUFFIX, rejected_name
 from pysqlsync_engine.session import Session
 
 COLLISIONS = frozenset({"23505", "42P07", "42710"})
@@ -20,19 +19,6 @@ COLLISIONS = frozenset({"23505", "42P07", "42710"})
 
 ATTEMPTS = 5
 """How often to try while another session creates the same table."""
-
-_DIGEST_CHARACTERS = 8
-
-
-def rejected_name(table: QualifiedId, capabilities: Capabilities) -> QualifiedId:
-    """:returns: Name of the table for rejected rows; one that would be too long has a digest in place of its end."""
-    name = table.name + REJECTED_SUFFIX
-    limit = capabilities.max_identifier_bytes
-    if len(name.encode()) > limit:
-        digest = hashlib.sha256(table.name.encode()).hexdigest()[:_DIGEST_CHARACTERS]
-        kept = limit - len(REJECTED_SUFFIX) - _DIGEST_CHARACTERS - 1
-        name = f"{table.name.encode()[:kept].decode(errors='ignore')}_{digest}{REJECTED_SUFFIX}"
-    return QualifiedId(table.namespace, name)
 
 
 class Rejected:
