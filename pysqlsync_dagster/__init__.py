@@ -13,6 +13,7 @@ from pysqlsync_dagster.incremental import (
     build_watermark_schedule,
 )
 from pysqlsync_dagster.load_metadata import RejectPreview
+from pysqlsync_dagster.partition_files import partition_files
 from pysqlsync_dagster.partitions import PartitionSlice
 from pysqlsync_dagster.resources import (
     DatabaseResource,
@@ -65,6 +66,7 @@ __all__ = [
     "build_table_schedule",
     "build_table_specs",
     "build_watermark_schedule",
+    "partition_files",
     "plan_tables",
     "table_assets",
 ]

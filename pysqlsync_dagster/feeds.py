@@ -23,9 +23,11 @@ class ByPartition:
     Sources for partitions that are more, or something else, than a range of time.
 
     :param make: Makes the source of a partition: `ByPartition(lambda part: CsvSource(f"{part.key}.csv", fields))`.
+    :param windowed: True if such a source also has rows of other ranges of time, so that it is asked for those of the partition's.
     """
 
     make: Callable[[PartitionSlice], RecordSource]
+    windowed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,13 @@ def options_of(load: LoadOptions, wanted: PartitionSlice | None) -> LoadOptions:
 def feed_of(source: Source | TableFeed) -> TableFeed:
     """:returns: What the user said, in full."""
     return source if isinstance(source, TableFeed) else TableFeed(source)
+
+
+def window_of(source: AnySource, wanted: PartitionSlice | None) -> Window | None:
+    """:returns: The range of time that a source is asked for; `None` for all that it has."""
+    if wanted is None or (isinstance(source, ByPartition) and not source.windowed):
+        return None
+    return wanted.window
 
 
 def source_of(source: AnySource, wanted: PartitionSlice | None, *, reached: Any = None) -> RecordSource:

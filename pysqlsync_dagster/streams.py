@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pysqlsync_dagster.feeds import AnySource, SinceWatermark, TableFeed, fitted, options_of, source_of
+from pysqlsync_dagster.feeds import AnySource, SinceWatermark, TableFeed, fitted, options_of, source_of, window_of
 from pysqlsync_dagster.partitions import PartitionSlice
 from pysqlsync_engine.base import ConnectionContext, ConnectionPool, LoadReport, Mark
 from pysqlsync_engine.data.auditing import RejectedRow
@@ -71,7 +71,7 @@ class TableStream:
                 self.table,
                 fitted(records, self.table.column_names, self.feed.contract),
                 options=options_of(self.feed.load, wanted),
-                window=None if wanted is None else wanted.window,
+                window=window_of(self.source, wanted),
             )
             return await self._described(wanted, report)
         except Exception as error:

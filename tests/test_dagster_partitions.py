@@ -164,7 +164,7 @@ def test_partitions_of_two_dimensions_tell_sources_both_of_them(
         key = int(part.values["day"].replace("-", ""))
         return AnyWindow(FIELDS, [(key, f"{key}@{part.values['region']}.example.org")])
 
-    assets = customer_assets(partitions, ByPartition(source))
+    assets = customer_assets(partitions, ByPartition(source, windowed=True))
     key = dg.MultiPartitionKey({"day": "2024-01-05", "region": "europe"})
     assert run(assets, database, instance, partition_key=key).success
     (part,) = seen

@@ -15,7 +15,9 @@ import click
 
 from pysqlsync_engine.cli.terminal import STANDARD_STREAM
 from pysqlsync_engine.data.csv import CsvSource
-from pysqlsync_engine.data.files import PACKED_SUFFIXES, File, read_file
+from pysqlsync_engine.data.files import File, read_file
+from pysqlsync_engine.data.formats import FORMATS
+from pysqlsync_engine.data.formats import format_of as known_format_of
 from pysqlsync_engine.data.json_lines import JsonLinesSource
 from pysqlsync_engine.data.load_options import LoadMode
 from pysqlsync_engine.data.parquet import ParquetSource, parquet_columns
@@ -23,17 +25,6 @@ from pysqlsync_engine.data.sources import Fields, RecordSource
 from pysqlsync_engine.data.tsv import TsvSource, unescape
 from pysqlsync_engine.formation.inspection import inspect_class
 from pysqlsync_engine.model.object_types import Table
-
-FORMATS = ("csv", "tsv", "jsonl", "parquet")
-_SUFFIXES = {
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-}
 
 
 @dataclass(slots=True)
@@ -108,8 +99,7 @@ def format_of(file: Path) -> str:
     :returns: The format that the name of a file tells.
     :raises click.UsageError: if it tells none.
     """
-    name = file.with_suffix("").name if file.suffix in PACKED_SUFFIXES else file.name
-    found = _SUFFIXES.get(Path(name).suffix.lower())
+    found = known_format_of(file)
     if found is None:
         raise click.UsageError(f"{file}: the name does not tell the format; use --format {'|'.join(FORMATS)}")
     return found
