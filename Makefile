@@ -19,7 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo ui screenshots test lowest lint bench clean
+.PHONY: help demo ui screenshots test lowest lint docs bench clean
 
 help: ## Show what there is to type
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -46,6 +46,9 @@ lint: $(VENV)/test.stamp ## Check format, style, types and layers
 	$(VENV)/bin/python -m ruff check .
 	$(VENV)/bin/python -m pyright
 	PYTHONPATH=. $(VENV)/bin/lint-imports
+
+docs: $(VENV)/test.stamp ## Build the pages of the documentation, with the reference, into .var/site
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --quiet --strict
 
 bench: $(VENV)/test.stamp $(PEERS)/peers.stamp ## Measure rows per second beside other tools; ARGS="--rows 1000000 --servers postgresql"
 	@$(VENV)/bin/python -m benchmarks.rows $(ARGS)

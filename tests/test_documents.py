@@ -32,7 +32,14 @@ import pytest
 from tests.servers import Server
 
 PROJECT = Path(__file__).parent.parent
-DOCUMENTS = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+DOCUMENTS = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
+
+
+def title_of(document: Path) -> str:
+    """:returns: What a test calls a document."""
+    return document.relative_to(PROJECT).as_posix()
+
+
 BLOCK = re.compile(
     r"(?:^<!-- (?P<mark>[^\n]*?) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )
@@ -103,7 +110,7 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             del sys.modules[name]
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=title_of)
 def test_every_python_block_is_tested_or_says_why_not(document: Path) -> None:
     unmarked = [block.line for block in blocks(document) if block.language == "python" and not block.kind]
     unknown = [
@@ -118,7 +125,7 @@ def test_every_python_block_is_tested_or_says_why_not(document: Path) -> None:
 @pytest.mark.parametrize(
     "document",
     [document for document in DOCUMENTS if any(block.kind in {"module", "test"} for block in blocks(document))],
-    ids=lambda document: document.name,
+    ids=title_of,
 )
 def test_documented_code_works(document: Path, postgresql: Server, modules: Path) -> None:
     variables: dict[str, Any] = {PARAMETERS: postgresql.parameters, "__name__": "__main__"}
