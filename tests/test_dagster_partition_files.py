@@ -12,6 +12,7 @@ import pytest
 
 from pysqlsync_dagster import DatabaseResource, PartitionSlice, build_sync_defs, partition_files
 from pysqlsync_dagster.partition_files import path_of
+from pysqlsync_engine.base import class_fields
 from pysqlsync_engine.data.csv import CsvSource
 from pysqlsync_engine.data.formats import file_source
 from pysqlsync_engine.data.sources import Fields, Window
@@ -83,6 +84,26 @@ def test_folders_may_be_named_after_parts_of_the_time(
         read=lambda file, fields: CsvSource(file, fields, delimiter=";"),
     )
     assert load(database, instance, source, "2024-01-05", "2024-01-05")[1] == {"2024-01-05": (1, "bytes")}
+
+
+def test_a_day_may_have_several_files_which_are_one_stream(
+    database: DatabaseResource, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    for day, name, key in [("2024-01-05", "a", 1), ("2024-01-05", "b", 2), ("2024-01-06", "a", 3)]:
+        (tmp_path / day).mkdir(exist_ok=True)
+        (tmp_path / day / f"{name}.csv").write_text(f"id,email\n{key},{key}@example.org\n")
+    source = partition_files(tmp_path / "{key}" / "*.csv", FIELDS)
+    _, found = load(database, instance, source, "2024-01-05", "2024-01-06")
+    assert found == {"2024-01-05": (2, "bytes"), "2024-01-06": (1, "bytes")}
+    (tmp_path / "[x]").mkdir()
+    (tmp_path / "[x]" / "a.csv").write_text("id,email\n4,4@example.org\n")
+    batches: Any = source.make(PartitionSlice("[x]")).batches(None)
+    assert [row for batch in batches for row in batch] == [(4, "4@example.org")]
+
+
+def test_fields_are_those_of_a_class() -> None:
+    source = partition_files("{key}.csv", orders_model.Customer, missing_ok=True)
+    assert source.make(PartitionSlice("x")).fields == class_fields(orders_model.Customer)
 
 
 def test_a_day_without_a_file_fails_unless_it_may_be_missing(
