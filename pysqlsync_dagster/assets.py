@@ -87,16 +87,17 @@ class TableSet:
 
     async def load(
         self, context: dg.AssetExecutionContext, database: DatabaseResource, *, classes: Collection[type] | None = None
-    ) -> AsyncIterator[dg.MaterializeResult[Any]]:
+    ) -> AsyncIterator[dg.AssetMaterialization | dg.MaterializeResult[Any]]:
         """
         Load the tables that the run has selected, for the body of `table_assets`.
 
         :param classes: Tables to load now; `None` for all.
-        :returns: What to yield to Dagster, after each table.
+        :returns: What to yield to Dagster, after each partition and after each table.
         """
         for loader in self.loaders:
             if loader.key in context.selected_asset_keys and (classes is None or loader.cls in classes):
-                yield await loader.load(context, database)
+                async for event in loader.load(context, database):
+                    yield event
 
 
 def references_first(specs: Mapping[type, dg.AssetSpec]) -> list[type]:
@@ -162,7 +163,9 @@ def build_table_asset(loader: TableLoader, *, options: AssetOptions) -> dg.Asset
     async def load_table(context: dg.AssetExecutionContext):
         database: DatabaseResource = getattr(context.resources, options.resource)
         config: Any = context.op_execution_context.op_config
-        return await loader.load(context, database, feed=config["feed"] if len(loader.feed.sources) > 1 else None)
+        feed = config["feed"] if len(loader.feed.sources) > 1 else None
+        async for event in loader.load(context, database, feed=feed):
+            yield event
 
     return load_table
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 
+from pysqlsync_dagster.checkpoints import Checkpoints, provenance_tags, stored_before
 from pysqlsync_dagster.feeds import TableFeed
 from pysqlsync_dagster.load_metadata import RejectPreview, load_metadata, rejected_preview
-from pysqlsync_dagster.partitions import slices
+from pysqlsync_dagster.partitions import PartitionSlice, slices
 from pysqlsync_dagster.resources import DatabaseResource
 from pysqlsync_dagster.schema_sync import require_in_sync
 from pysqlsync_dagster.streams import PartitionLoad, PartitionLoadError, TableStream, load_slices
@@ -91,16 +92,21 @@ class TableLoader:
 
     async def load(
         self, context: dg.AssetExecutionContext, database: DatabaseResource, *, feed: str | None = None
-    ) -> dg.MaterializeResult[Any]:
+    ) -> AsyncIterator[dg.AssetMaterialization | dg.MaterializeResult[Any]]:
         """
         Load the partitions of the run, or the whole table, and record each as it is stored.
 
+        Partitions that an earlier attempt of the run has stored are left as they are.
+
         :param feed: Name of the record source; `None` for the first.
-        :returns: What to yield to Dagster; the numbers are recorded already.
+        :returns: What to yield to Dagster, after each partition and at the end.
         :raises dagster.Failure: if rows cannot be stored; partitions that are stored are recorded as such.
         """
         name = next(iter(self.feed.sources)) if feed is None else feed
-        wanted = slices(self.spec.partitions_def, [] if self.spec.partitions_def is None else context.partition_keys)
+        partitions = self.spec.partitions_def
+        asked = slices(partitions, [] if partitions is None else context.partition_keys)
+        wanted = self._missing(context, asked)
+        checkpoints = Checkpoints(self.spec, {} if partitions is None else provenance_tags(context.instance, self.spec))
         finished: list[PartitionLoad] = []
         try:
             async with database.connection(self.tables.options) as connection:
@@ -110,25 +116,39 @@ class TableLoader:
             told = time.monotonic()
             async for load in load_slices(stream, wanted, concurrency=self.concurrency):
                 finished.append(load)
-                self._record(context, load, name)
-                # an event for each partition would take longer than many a partition itself
-                if len(finished) == len(wanted) or time.monotonic() - told >= PROGRESS_INTERVAL_S:
+                is_last = len(finished) == len(wanted)
+                # what is the same for all partitions is told once, with the last of them
+                shown = {**self._shown(load, name), **(self._definition_metadata() if is_last else {})}
+                if load.key is None:
+                    yield dg.MaterializeResult(asset_key=self.key, metadata=shown)
+                else:
+                    yield checkpoints.event(load.key, shown)
+                # a line for each partition would take longer than many a partition itself
+                if is_last or time.monotonic() - told >= PROGRESS_INTERVAL_S:
                     context.log.info(progress_text(table, finished, len(wanted)))
                     told = time.monotonic()
         except EngineError as error:
             raise dg.Failure(description=str(error)) from error
         except PartitionLoadError as failure:
-            self._record_checkpoints(context, finished, name)
-            raise dg.Failure(description=failure_text(failure, len(finished), len(wanted))) from failure.__cause__
-        except BaseException:
-            self._record_checkpoints(context, finished, name)
-            raise
-        if wanted:
-            # what is the same for all partitions is told once, with the last of them
-            last = wanted[-1]
-            key = None if last is None else last.key
-            context.add_asset_metadata(self._definition_metadata(), asset_key=self.key, partition_key=key)
-        return dg.MaterializeResult(asset_key=self.key)
+            stored = len(asked) - len(wanted) + len(finished)
+            raise dg.Failure(description=failure_text(failure, stored, len(asked))) from failure.__cause__
+        if partitions is not None:
+            yield checkpoints.end()
+
+    def _missing(
+        self, context: dg.AssetExecutionContext, asked: list[PartitionSlice | None]
+    ) -> list[PartitionSlice | None]:
+        """:returns: What is to be loaded: all that the run is asked for, but what an earlier attempt of it has stored."""
+        if self.spec.partitions_def is None:
+            return asked
+        stored = stored_before(context, self.key)
+        missing = [each for each in asked if each is None or each.key not in stored]
+        if len(missing) < len(asked):
+            context.log.info(
+                f"{self.key.to_user_string()}: {len(asked) - len(missing)} of {len(asked)} partitions were stored by an earlier"
+                " attempt, and are left as they are"
+            )
+        return missing
 
     def _feed(self) -> TableFeed:
         """:returns: The feed, without values in messages where the module says so."""
@@ -158,16 +178,3 @@ class TableLoader:
         if self.preview.values is not None:
             return not self.preview.values
         return self.feed.load.redact_values or self.tables.options.redact_values or self.has_pii
-
-    def _record(self, context: dg.AssetExecutionContext, load: PartitionLoad, feed: str) -> None:
-        """Add what one stream did to the materialization of its partition."""
-        context.add_asset_metadata(self._shown(load, feed), asset_key=self.key, partition_key=load.key)
-
-    def _record_checkpoints(
-        self, context: dg.AssetExecutionContext, finished: Sequence[PartitionLoad], feed: str
-    ) -> None:
-        """Record partitions that were stored before a failure as materialized: only the others need be run again."""
-        for load in finished:
-            if load.key is not None:
-                shown = self._shown(load, feed)
-                context.log_event(dg.AssetMaterialization(self.key, partition=load.key, metadata=shown))

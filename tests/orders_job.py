@@ -110,13 +110,18 @@ def resource(parameters: ConnectionParameters, *, dialect: str = "postgresql") -
     )
 
 
-def job() -> dg.JobDefinition:
-    """:returns: The job over all assets, on the database that the environment names."""
+def environment_resource() -> PostgreSQLResource | MySQLResource:
+    """:returns: The database that the environment names, see `address`."""
     host, port, username, name, dialect = os.environ[ADDRESS_VARIABLE].split("|")
     parameters = ConnectionParameters(host=host, port=int(port) if port else None, username=username, database=name)
-    database = resource(parameters, dialect=dialect)
+    return resource(parameters, dialect=dialect)
+
+
+def job() -> dg.JobDefinition:
+    """:returns: The job over all assets, on the database that the environment names."""
+    database = environment_resource()
     definitions = dg.Definitions(
-        assets=assets(dialect=dialect),
+        assets=assets(dialect=database.dialect),
         resources={"database": database},
         jobs=[
             dg.define_asset_job(  # pyright: ignore[reportUnknownMemberType] - of Dagster
@@ -128,7 +133,7 @@ def job() -> dg.JobDefinition:
 
 
 def address(parameters: ConnectionParameters, *, dialect: str = "postgresql") -> str:
-    """:returns: What `job` expects in the environment."""
+    """:returns: What `environment_resource` expects in the environment."""
     parts = (parameters.host, parameters.port or "", parameters.username, parameters.database, dialect)
     return "|".join(map(str, parts))
 
