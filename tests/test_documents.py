@@ -4,12 +4,13 @@ The code in the documents works as it stands there.
 Every block of Python code has a comment before it that no reader sees:
 
 - `<!-- module: shop -->`: a file of this name, which later blocks import;
+- `<!-- file: data/1.csv -->`: a file of this name, of any kind, which later blocks read by this path;
 - `<!-- test: title -->`: executed, in order; blocks of a document share their variables;
 - `<!-- program: title -->`: executed by a test of its own, which looks at what it has done;
 - `<!-- not a test: reason -->`: left alone.
 
 A block of any kind with `<!-- output -->` before it is what the block of code above it prints; `...` stands for any text.
-The address in a call of `ConnectionParameters` is replaced by that of the test's own database.
+The address in calls of `ConnectionParameters` and of Dagster's resources is replaced by that of the test's own database.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from typing import Any
 
 import pytest
 
+from tests import orders_job
 from tests.servers import Server
 
 PROJECT = Path(__file__).parent.parent
@@ -44,6 +46,13 @@ BLOCK = re.compile(
     r"(?:^<!-- (?P<mark>[^\n]*?) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 PARAMETERS = "_parameters_of_this_test"
+RESOURCE = "_resource_of_this_test"
+ADDRESSES = {
+    "ConnectionParameters": PARAMETERS,
+    "PostgreSQLResource": RESOURCE,
+    "EmbeddedPostgreSQLResource": RESOURCE,
+}
+KINDS = {"", "module", "file", "test", "program", "not a test", "output"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +60,7 @@ class Block:
     """
     A block of code in a document.
 
-    :param kind: Word before the colon of its comment: `module`, `test`, `program`, `not a test`, `output`; empty if it has none.
+    :param kind: Word before the colon of its comment, one of `KINDS`; empty if it has none.
     :param title: What comes after the colon.
     :param line: Where its text begins, from 1.
     """
@@ -68,8 +77,8 @@ class Address(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
-        if isinstance(node.func, ast.Name) and node.func.id == "ConnectionParameters":
-            return ast.copy_location(ast.Name(PARAMETERS, ast.Load()), node)
+        if isinstance(node.func, ast.Name) and node.func.id in ADDRESSES:
+            return ast.copy_location(ast.Name(ADDRESSES[node.func.id], ast.Load()), node)
         return node
 
 
@@ -100,10 +109,12 @@ async def finish(result: Any) -> None:
 
 
 @pytest.fixture
-def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A directory to import modules from, which are forgotten afterwards."""
+def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgresql: Server) -> Iterator[Path]:
+    """The present directory, to import modules from, which are forgotten afterwards, and to read files of."""
     before = set(sys.modules)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(orders_job.PASSWORD_VARIABLE, postgresql.parameters.password or "")
     yield tmp_path
     for name in set(sys.modules) - before:
         if getattr(sys.modules[name], "__file__", None) == str(tmp_path / f"{name}.py"):
@@ -113,11 +124,7 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=title_of)
 def test_every_python_block_is_tested_or_says_why_not(document: Path) -> None:
     unmarked = [block.line for block in blocks(document) if block.language == "python" and not block.kind]
-    unknown = [
-        block.kind
-        for block in blocks(document)
-        if block.kind not in {"", "module", "test", "program", "not a test", "output"}
-    ]
+    unknown = [block.kind for block in blocks(document) if block.kind not in KINDS]
     assert unmarked == []
     assert unknown == []
 
@@ -128,11 +135,24 @@ def test_every_python_block_is_tested_or_says_why_not(document: Path) -> None:
     ids=title_of,
 )
 def test_documented_code_works(document: Path, postgresql: Server, modules: Path) -> None:
-    variables: dict[str, Any] = {PARAMETERS: postgresql.parameters, "__name__": "__main__"}
+    run_document(document, postgresql, modules)
+
+
+def run_document(document: Path, server: Server, directory: Path) -> dict[str, Any]:
+    """
+    Do what a document says, block by block, in a directory of its own.
+
+    :returns: The variables that its blocks have left.
+    """
+    variables: dict[str, Any] = {
+        PARAMETERS: server.parameters,
+        RESOURCE: orders_job.resource(server.parameters),
+        "__name__": "__main__",
+    }
     printed = ""
     for block in blocks(document):
-        if block.kind == "module":
-            (modules / f"{block.title}.py").write_text(block.text)
+        if block.kind in {"module", "file"}:
+            write_file(directory / (f"{block.title}.py" if block.kind == "module" else block.title), block.text)
         elif block.kind == "test":
             printed = run(block, document, variables)
         elif block.kind == "output":
@@ -140,3 +160,9 @@ def test_documented_code_works(document: Path, postgresql: Server, modules: Path
             assert checker.check_output(block.text, printed, doctest.ELLIPSIS), (
                 f"{document.name}:{block.line}: expected:\n{block.text}\ngot:\n{printed}"
             )
+    return variables
+
+
+def write_file(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
