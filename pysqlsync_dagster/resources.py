@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Self
 
 import dagster as dg
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, ValidatorFunctionWrapHandler, field_validator
 
 from pysqlsync_engine.base import ConnectionContext, ConnectionParameters, ConnectionPool, GeneratorOptions, SSLMode
 from pysqlsync_engine.embedded import EmbeddedPostgreSQL
@@ -19,6 +19,11 @@ from pysqlsync_engine.factory import get_dialect
 def restore(resource_class: type[DatabaseResource], values: Mapping[str, Any]) -> DatabaseResource:
     """:returns: The resource that was pickled; a password given as `EnvVar` travels as the name of the variable."""
     return resource_class(**values)
+
+
+def is_variable(value: Any) -> bool:
+    """:returns: True for the name of a variable of the environment: `EnvVar("NAME")`, or `EnvVar.int("NAME")`."""
+    return hasattr(value, "env_var_name")
 
 
 def refuse_typed_password(run_config: Mapping[str, Any]) -> None:
@@ -108,7 +113,7 @@ class DatabaseResource(dg.ConfigurableResource[Any]):
         """
         values = {name: getattr(self, name) for name in type(self).model_fields}
         for name, value in values.items():
-            if isinstance(value, dg.EnvVar):
+            if is_variable(value):
                 values[name] = value.get_value()
                 if values[name] is None:
                     raise ValueError(f"{name}: the environment has no variable {value.env_var_name}; set it")
@@ -142,9 +147,7 @@ class ServerResource(DatabaseResource):
     host: str = Field(
         default="localhost", description="Name or address; the directory of a Unix-domain socket if it starts with '/'."
     )
-    port: int | None = Field(
-        default=None, ge=1, le=65535, description="Port number; empty for the usual one of the product."
-    )
+    port: int | None = Field(default=None, description="Port number; empty for the usual one of the product.")
     username: str | None = Field(default=None, description="Name to log in with; empty for the driver's default.")
     password: str | None = Field(
         default=None,
@@ -160,6 +163,15 @@ class ServerResource(DatabaseResource):
     command_timeout_s: float | None = Field(
         default=None, description="Seconds that one statement may take; empty sets no limit."
     )
+
+    @field_validator("port", mode="wrap")
+    @classmethod
+    def _check_port(cls, given: Any, check: ValidatorFunctionWrapHandler) -> int | None:
+        """:raises ValueError: if there is no such port; that of a variable of the environment is known in a run only."""
+        port = check(given)
+        if port is not None and not is_variable(given) and not 1 <= port <= 65535:
+            raise ValueError("expected a number from 1 to 65535")
+        return given if is_variable(given) else port
 
     @property
     @abstractmethod

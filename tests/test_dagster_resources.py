@@ -103,6 +103,25 @@ def test_a_resource_can_be_pickled_without_its_secret(resource: Any, monkeypatch
     assert copy.model_dump(exclude={"password"}) == resource.model_dump(exclude={"password"})
 
 
+def test_every_setting_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("SOME_HOST", "db.example.org"), ("SOME_PORT", "6543"), ("SOME_PASSWORD", CANARY)):
+        monkeypatch.setenv(name, value)
+    resource = PostgreSQLResource(
+        host=dg.EnvVar("SOME_HOST"), port=dg.EnvVar.int("SOME_PORT"), password=dg.EnvVar("SOME_PASSWORD")
+    )
+    parameters = resource.resolved().parameters
+    assert (parameters.host, parameters.port, parameters.password) == ("db.example.org", 6543, CANARY)
+    monkeypatch.delenv("SOME_PORT")
+    with pytest.raises(ValueError, match="port: the environment has no variable SOME_PORT; set it"):
+        resource.resolved()
+
+
+@pytest.mark.parametrize("port", [0, 65536])
+def test_a_port_that_cannot_be_is_refused(port: int) -> None:
+    with pytest.raises(ValueError, match="expected a number from 1 to 65535"):
+        PostgreSQLResource(port=port)
+
+
 async def test_a_connection_outside_of_a_run_is_refused() -> None:
     with pytest.raises(RuntimeError, match="no pool is open"):
         async with PostgreSQLResource().connection():
