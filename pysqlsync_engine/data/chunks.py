@@ -54,6 +54,10 @@ class Cutter:
             block = (bytes(self._rest) + block).removeprefix(BYTE_ORDER_MARK)
             self._rest.clear()
             self._is_first = False
+        if self._quotes is None and (end := block.rfind(b"\n") + 1):
+            records = b"".join((self._rest, memoryview(block)[:end]))
+            self._rest[:] = block[end:]
+            return self._plain(records)
         self._rest += block
         end = self._end(block)
         if end == 0:
@@ -73,11 +77,11 @@ class Cutter:
         return self._plain(rest + b"\n") if rest else b""
 
     def _end(self, block: bytes) -> int:
-        """:returns: Where the last whole record ends; 0 if there is none."""
+        """:returns: Where the last whole record ends, of a form that has quotes; 0 if there is none."""
         line_feed = block.rfind(b"\n")
-        if line_feed < 0:
+        if line_feed < 0 or self._quotes is None:
             return 0
-        if self._quotes is None or self._quotes.quote not in self._rest:
+        if self._quotes.quote not in self._rest:
             return len(self._rest) - len(block) + line_feed + 1
         return self._quotes.find_end(self._rest) or self._exact_end()
 

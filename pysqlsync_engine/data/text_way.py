@@ -76,9 +76,11 @@ class TextWay:
             async for chunk in chunks:
                 if not self._layout:
                     self._prepare()
+                before = self.rows
                 for part in self._parts(chunk):
                     yield part
-                self._line += chunk.count(b"\n")
+                # without quotes, each line is a record
+                self._line += self.rows - before if self._source.form.quote is None else chunk.count(b"\n")
 
     def _prepare(self) -> None:
         """Compile the guard for the cells that the file turns out to have."""

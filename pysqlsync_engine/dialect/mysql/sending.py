@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing, suppress
 from typing import TypeAlias
@@ -18,6 +19,9 @@ from pysqlsync_engine.errors import StatementError
 MAX_TEXT_BYTES = 8 * 1024 * 1024
 """Text of files that is sent with one statement; it is kept until the server has taken it."""
 
+SLOW_S = 1.0
+"""What takes longer to get from a stream is not waited for while a statement waits for rows, as a server does not wait long."""
+
 MAX_STATEMENT_BYTES = 4 * 1024 * 1024
 """Longest statement that brings rows as values, where the server would permit longer ones."""
 
@@ -32,13 +36,13 @@ class Ahead:
     """
     The parts of a stream, gathered into what is sent with one statement.
 
-    Nothing is taken from the stream while a statement waits for rows, as a server does not wait long; but while it works on the
-    last ones that it was sent, the next ones are prepared.
+    While some are sent, the next ones are prepared; if the stream is slow, only while the server works on the last ones.
     """
 
     def __init__(self, parts: AsyncIterator[Part]) -> None:
         self._gathered = _gather(parts)
         self._task: asyncio.Task[Gathered | None] | None = None
+        self._is_slow = False
 
     def prepare(self) -> None:
         """Begin to get the next one, as soon as there is something to wait for."""
@@ -53,7 +57,9 @@ class Ahead:
         return await task
 
     def preparing(self, packets: Iterator[bytes]) -> Iterator[bytes]:
-        """:returns: The packets; once the last one is sent, the next part is prepared."""
+        """:returns: The packets; along with them, or once the last one is sent, the next part is prepared."""
+        if not self._is_slow:
+            self.prepare()
         yield from packets
         self.prepare()
 
@@ -68,13 +74,18 @@ class Ahead:
         await self._gathered.aclose()
 
     async def _get(self) -> Gathered | None:
-        return await anext(self._gathered, None)
+        started = time.monotonic()
+        gathered = await anext(self._gathered, None)
+        self._is_slow = time.monotonic() - started > SLOW_S
+        return gathered
 
 
 async def _gather(parts: AsyncIterator[Part]) -> AsyncGenerator[Gathered]:
     texts: list[TextPart] = []
     size = 0
     async for part in parts:
+        # what is sent meanwhile has its turn
+        await asyncio.sleep(0)
         is_alike = isinstance(part, TextPart) and texts and _is_alike(part, texts[0])
         if texts and (not is_alike or size >= MAX_TEXT_BYTES):
             yield tuple(texts)

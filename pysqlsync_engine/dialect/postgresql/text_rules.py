@@ -42,13 +42,13 @@ ANY = TextColumn()
 _PLAIN_LABEL = re.compile(r"[^\\\t\n\r\"',;|]+")
 """Labels that a file spells as they are, whatever its format."""
 
-_HOUR = "(?:[01][0-9]|2[0-3])"
+_HOUR = "(?!2[4-9])[0-2][0-9]"
 _SIXTY = "[0-5][0-9]"
 
 _OFFSET = "(?:Z|[+-](?:0[0-9]|1[0-4])(?::?[0-5][0-9])?)"
 """Without seconds, which one side or the other does not have in this form."""
 
-_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_DAY = "[0-9]{4}+-[0-9]{2}+-[0-9]{2}+"
 """The server refuses days that do not exist, and the year 0."""
 
 _YEAR_AWAY_FROM_LIMITS = "(?:[1-8][0-9]{3}|9[0-8][0-9]{2})"
@@ -56,7 +56,7 @@ _YEAR_AWAY_FROM_LIMITS = "(?:[1-8][0-9]{3}|9[0-8][0-9]{2})"
 _SURE_DAY = "(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
 """Month and day that exist in every year."""
 
-_OCTET = "(?:0|[1-9][0-9]{0,2})"
+_OCTET = "(?:0|[1-9][0-9]{0,2}+)"
 _SURE_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 
 _UUID = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
@@ -159,7 +159,7 @@ class _Rules:
     def address(self, version: int | None) -> TextColumn:
         """The server takes leading zeros, and netmasks."""
         octet = _SURE_OCTET if self._strict else _OCTET
-        four = f"{octet}(?:[.]{octet}){{3}}"
+        four = "[.]".join([octet] * 4)
         six = "(?:[0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}" if self._strict else "[0-9a-fA-F:]{2,39}"
         # an address of the other version is refused
         return TextColumn({4: four, 6: six}.get(version or 0, f"{four}|{six}"))
@@ -205,12 +205,12 @@ class _Rules:
 
 
 def _clock(precision: int | None) -> str:
-    return f"{_HOUR}:{_SIXTY}(?::{_SIXTY}{_fraction(precision)})?"
+    return f"{_HOUR}:{_SIXTY}(?::{_SIXTY}{_fraction(precision)})?+"
 
 
 def _fraction(precision: int | None) -> str:
     digits = 6 if precision is None else precision
-    return f"(?:[.][0-9]{{1,{digits}}})?" if digits else ""
+    return f"(?:[.][0-9]{{1,{digits}}}+)?+" if digits else ""
 
 
 _CHOICES: dict[tuple[type[SqlType], Any], Callable[[_Rules, Any], TextColumn | None]] = {
