@@ -11,10 +11,13 @@ from typing import Any, TypeAlias
 import dagster as dg
 
 from pysqlsync_dagster.partitions import PartitionSlice, has_time
-from pysqlsync_engine.base import LoadOptions, lower_bound
+from pysqlsync_engine.base import Atomicity, LoadOptions, OnError, lower_bound
 from pysqlsync_engine.data.sources import Batches, Fields, RecordSource, Window
 
 Row: TypeAlias = tuple[Any, ...]
+
+ALL_ROWS = "all"
+"""What rejected rows of a table that is loaded whole are told by, if by nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,8 @@ class TableFeed:
 
     :param source: A record source, what makes one for a partition, or several of them by name.
     :param load: What becomes of the rows; rows whose keys exist are updated by default. A batch that is named here is one batch for each
-        partition, so that each is stored once.
+        partition, so that each is stored once. Rows that an earlier load of the same partition has set aside are forgotten; also those of
+        a table that is loaded whole if the mode replaces all of it, or a partition is named here.
     :param contract: What may become of the table when its class or the source changes.
     :param upstream: Asset that the rows come from; shown in the lineage.
     :param columns: Column of the upstream asset by column of the table, where the names differ.
@@ -117,9 +121,18 @@ class TableFeed:
                 )
 
 
-def options_of(load: LoadOptions, wanted: PartitionSlice | None) -> LoadOptions:
-    """:returns: How the rows of a partition are stored; a named batch is told from those of other partitions."""
-    return load if load.batch is None or wanted is None else replace(load, batch=f"{load.batch}/{wanted.key}")
+def options_of(load: LoadOptions, wanted: PartitionSlice | None, name: str = "") -> LoadOptions:
+    """
+    :param name: Name of the source, if there are several.
+    :returns: How the rows of a partition are stored: a named batch, and rejected rows, are told from those of other partitions.
+    """
+    if load.batch is not None:
+        return load if wanted is None else replace(load, batch=f"{load.batch}/{wanted.key}")
+    is_renewed = wanted is not None or load.mode.replaces_all or load.partition is not None
+    if load.on_error is not OnError.QUARANTINE or load.atomicity is not Atomicity.STREAM or not is_renewed:
+        return load
+    names = [load.partition, name, None if wanted is None else wanted.key]
+    return replace(load, partition="/".join(each for each in names if each) or ALL_ROWS)
 
 
 def feed_of(source: Source | TableFeed) -> TableFeed:

@@ -94,6 +94,7 @@ def load_metadata(
         "deleted": counts.deleted,
         "rejected": counts.rejected,
         "superseded": counts.superseded,
+        "stubbed": counts.stubbed,
         "batches": report.batches,
         "seconds": round(report.seconds, 3),
         "rows_per_second": round(report.rows_per_second),

@@ -51,6 +51,7 @@ class TableStream:
 
     :param table: As `connection.get_table` has it.
     :param preview_rows: How many rejected rows to look at after a stream.
+    :param source_name: Name of the source, if there are several.
     """
 
     pool: ConnectionPool
@@ -58,6 +59,7 @@ class TableStream:
     feed: TableFeed
     source: AnySource
     preview_rows: int = 0
+    source_name: str = ""
 
     async def load(self, wanted: PartitionSlice | None) -> PartitionLoad:
         """
@@ -66,14 +68,15 @@ class TableStream:
         :raises PartitionLoadError: if that fails.
         """
         try:
+            options = options_of(self.feed.load, wanted, self.source_name)
             records = source_of(self.source, wanted, reached=await self._reached())
             report = await self.pool.load(
                 self.table,
                 fitted(records, self.table.column_names, self.feed.contract),
-                options=options_of(self.feed.load, wanted),
+                options=options,
                 window=window_of(self.source, wanted),
             )
-            return await self._described(wanted, report)
+            return await self._described(wanted, report, options.batch or options.partition)
         except Exception as error:
             raise PartitionLoadError(None if wanted is None else wanted.key) from error
 
@@ -88,7 +91,9 @@ class TableStream:
         watermark = self.feed.load.watermark
         return None if watermark is None else await connection.read_watermark(watermark.stream, self.table)
 
-    async def _described(self, wanted: PartitionSlice | None, report: LoadReport) -> PartitionLoad:
+    async def _described(
+        self, wanted: PartitionSlice | None, report: LoadReport, partition: str | None
+    ) -> PartitionLoad:
         key = None if wanted is None else wanted.key
         rejected = min(report.counts.rejected, self.preview_rows)
         if wanted is not None and not rejected and self.feed.load.watermark is None:
@@ -97,7 +102,9 @@ class TableStream:
             # The table may have rows that the source has no longer; to count costs little beside loading the whole table.
             total = await connection.count_rows(self.table) if wanted is None else None
             mark = await self._mark(connection)
-            rows = await connection.audit.rejected_rows(self.table.name, rejected) if rejected else []
+            rows = (
+                await connection.audit.rejected_rows(self.table.name, rejected, partition=partition) if rejected else []
+            )
         return PartitionLoad(key, report, total, mark, tuple(rows))
 
 

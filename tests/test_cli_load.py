@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from tests.row_tables import open_session, quoted
 from tests.servers import Server
 from tests.test_cli import SHOP, Shell, dsn_of
 
@@ -41,6 +43,21 @@ def test_bad_rows_are_set_aside(shell: Shell) -> None:
     load = ("load", "shop:Customer", "a.csv", "--on-error", "quarantine")
     assert "3 rows cannot be stored, more than max_rejects=2" in shell.fails(*load, "--max-rejects", "2")
     assert "5 rows read, 2 inserted, 3 rejected in" in shell.must(*load, "--max-rejects", "3")
+
+
+async def test_rows_that_were_set_aside_are_forgotten_when_their_file_is_loaded_again(
+    shell: Shell, database: Server
+) -> None:
+    load = ("load", "shop:Customer", "--mode", "upsert", "--on-error", "quarantine", "--partition-per-file")
+    shell.write("a.csv", HEADER + "1,Ada,alien,,0\n2,Bob,alien,,0\n")
+    shell.write("b.csv", HEADER + "3,Cy,alien,,0\n")
+    assert await asyncio.to_thread(shell.must, *load, "a.csv", "b.csv")
+    shell.write("a.csv", HEADER + "1,Ada,person,,0\n2,Bob,alien,,0\n")
+    told = await asyncio.to_thread(shell.must, *load, "a.csv", "b.csv")
+    assert "2 rows read, 1 inserted, 0 updated, 1 rejected in" in told
+    async with open_session(database) as session:
+        place = quoted(session, "Customer__rejected")
+        assert await session.fetch(f"SELECT batch FROM {place} ORDER BY batch") == [("a.csv",), ("b.csv",)]
 
 
 def test_several_files_are_loaded_each_as_a_whole(shell: Shell) -> None:

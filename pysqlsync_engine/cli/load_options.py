@@ -36,6 +36,16 @@ _OPTIONS = (
         help="Store nothing if a row cannot be stored, or set it aside in the table <table>__rejected.",
     ),
     click.option("--max-rejects", type=click.IntRange(min=0), metavar="N", help="Store nothing if more are set aside."),
+    click.option(
+        "--partition-per-file", is_flag=True, help="Forget what an earlier load of the same file has set aside."
+    ),
+    click.option(
+        "--stub",
+        "stubs",
+        multiple=True,
+        metavar="COLUMN",
+        help="Add missing rows that this column refers to; can be repeated.",
+    ),
     click.option("--stream", metavar="NAME", help="Name under which the database records what has been loaded."),
     click.option("--batch", metavar="NAME", help="Name of these rows in the stream; they are loaded once only."),
     click.option("--batch-per-file", is_flag=True, help="Record each file as a batch of the stream, by its name."),
@@ -67,6 +77,11 @@ def read_load_options(arguments: Mapping[str, Any], *, file_name: str, redact_va
             raise click.UsageError(f"--{name.replace('_', '-')} needs --stream NAME")
     if (arguments["on_duplicate"] == OnDuplicate.HIGHEST.value) != (arguments["version_column"] is not None):
         raise click.UsageError(f"--on-duplicate {OnDuplicate.HIGHEST.value} and --version-column go together")
+    is_batch = arguments["batch"] is not None or arguments["batch_per_file"]
+    if arguments["partition_per_file"] and (arguments["on_error"] != OnError.QUARANTINE.value or is_batch):
+        raise click.UsageError(
+            f"--partition-per-file goes with --on-error {OnError.QUARANTINE.value}, and without batches"
+        )
     history = History(arguments["valid_from"], arguments["valid_to"], arguments["current"])
     return LoadOptions(
         mode,
@@ -80,6 +95,8 @@ def read_load_options(arguments: Mapping[str, Any], *, file_name: str, redact_va
         watermark=None if watermark is None else Watermark(stream, watermark),
         stream=stream,
         batch=file_name if arguments["batch_per_file"] else arguments["batch"],
+        partition=file_name if arguments["partition_per_file"] else None,
+        stubs=arguments["stubs"],
         allow_empty=arguments["allow_empty"],
         redact_values=redact_values,
     )

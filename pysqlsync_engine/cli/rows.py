@@ -133,7 +133,7 @@ def _summary(report: LoadReport, file: str | None) -> str:
     if report.repeated:
         return f"{place}: loaded before; nothing to do"
     rows = f"{report.rows:,} row{'' if report.rows == 1 else 's'} read"
-    names = ("inserted", "updated", "unchanged", "deleted", "superseded", "rejected")
+    names = ("inserted", "updated", "unchanged", "deleted", "superseded", "rejected", "stubbed")
     counts = [(name, getattr(report.counts, name)) for name in names]
     told = [f"{count:,} {name}" for name, count in counts if count or name in _COUNTED[report.mode]]
     rate = f"({report.rows_per_second:,.0f} rows per second, {_SPEEDS[report.speed]})"

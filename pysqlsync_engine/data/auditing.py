@@ -89,6 +89,9 @@ class Auditor(Protocol):
         """:returns: The highest value of a column, as Python has it; `None` if there is none."""
         ...
 
-    async def rejected_rows(self, table: QualifiedId, limit: int) -> list[RejectedRow]:
-        """:returns: Rows of the table that were set aside, the newest first; empty if none ever was."""
+    async def rejected_rows(self, table: QualifiedId, limit: int, *, partition: str | None = None) -> list[RejectedRow]:
+        """
+        :param partition: Name of the partition, or of the batch, whose rows to look at; `None` for all.
+        :returns: Rows of the table that were set aside, the newest first; empty if none ever was.
+        """
         ...

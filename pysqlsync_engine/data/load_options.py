@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -134,6 +135,10 @@ class LoadOptions:
     :param batch: Name that this stream of rows has, now and whenever it is repeated: a partition, a file. It is recorded with the
         rows, so that a repetition after a lost connection recognizes a commit. Needs a watermark's stream, or `stream`.
     :param stream: Name of the stream for the record of batches; `None` takes that of the watermark.
+    :param partition: Name of the part of the table that the stream holds anew, such as a day or a file. Rows that earlier streams of
+        this partition have set aside are forgotten: they are stored now, or set aside again. Needs `OnError.QUARANTINE`.
+    :param stubs: Columns with a foreign key of their own. Rows that they refer to and that are missing are added to the other table
+        before, with nothing but their key; its other columns may be NULL or have defaults. Those that the stream lacks are left out.
     :param allow_empty: True to let an empty stream empty the table, in modes that delete what the stream lacks.
     :param redact_values: True if messages must not show values of rows.
     """
@@ -151,11 +156,19 @@ class LoadOptions:
     watermark: Watermark | None = None
     stream: str | None = None
     batch: str | None = None
+    partition: str | None = None
+    stubs: tuple[str, ...] = ()
     allow_empty: bool = False
     redact_values: bool = False
 
     def __post_init__(self) -> None:
-        for condition, message in (
+        for condition, message in (*self._conflicts(), *self._bad_names()):
+            if condition:
+                raise ValueError(message)
+
+    def _conflicts(self) -> Iterable[tuple[bool, str]]:
+        """:returns: What does not go together, if the first of each pair is true."""
+        return (
             (
                 (self.on_duplicate is OnDuplicate.HIGHEST) != (self.version is not None),
                 "OnDuplicate.HIGHEST and a version column go together; give both or none",
@@ -173,18 +186,28 @@ class LoadOptions:
                 f"mode {self.mode.value} needs the stream as a whole; it cannot be stored in parts",
             ),
             (self.batch is not None and self.stream_name is None, "a batch needs a stream; name it"),
+            (
+                self.partition is not None and self.on_error is not OnError.QUARANTINE,
+                "a partition tells which rejected rows are to be forgotten; it needs OnError.QUARANTINE",
+            ),
+            (
+                self.partition is not None and self.batch is not None,
+                "a batch is stored once, and a partition anew each time; give one of them",
+            ),
+            (
+                self.partition is not None and self.atomicity is Atomicity.CHUNK,
+                "a partition needs the stream as a whole; it cannot be stored in parts",
+            ),
             (self.chunk_bytes <= 0, "chunk_bytes must be positive"),
-            (
-                not _is_name(self.stream_name, MAX_STREAM_CHARACTERS),
-                f"a stream has a name of 1 to {MAX_STREAM_CHARACTERS} characters",
-            ),
-            (
-                not _is_name(self.batch, MAX_BATCH_CHARACTERS),
-                f"a batch has a name of 1 to {MAX_BATCH_CHARACTERS} characters",
-            ),
+        )
+
+    def _bad_names(self) -> Iterator[tuple[bool, str]]:
+        for what, name, most in (
+            ("stream", self.stream_name, MAX_STREAM_CHARACTERS),
+            ("batch", self.batch, MAX_BATCH_CHARACTERS),
+            ("partition", self.partition, MAX_BATCH_CHARACTERS),
         ):
-            if condition:
-                raise ValueError(message)
+            yield not _is_name(name, most), f"a {what} has a name of 1 to {most} characters"
 
     @property
     def _closes_missing(self) -> bool:

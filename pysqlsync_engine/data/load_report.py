@@ -31,6 +31,7 @@ class Counts:
     :param deleted: Rows that were deleted, or marked as such, or whose version was ended without a next one.
     :param rejected: Rows of the stream that were set aside.
     :param superseded: Rows of the stream that were not stored as another one of the same key was.
+    :param stubbed: Rows that were added to other tables with nothing but their key, as rows of the stream refer to them.
     """
 
     inserted: int = 0
@@ -39,6 +40,7 @@ class Counts:
     deleted: int = 0
     rejected: int = 0
     superseded: int = 0
+    stubbed: int = 0
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))

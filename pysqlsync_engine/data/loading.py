@@ -148,7 +148,7 @@ class _Stream:
                 self._check_empty()
             if options.atomicity is Atomicity.CHUNK:
                 await self._send_chunks(first, parts)
-            elif first is not None or options.mode.replaces_all or options.stream_name is not None:
+            elif first is not None or options.mode.replaces_all or options.stream_name is not None or options.partition:
                 await self._send(_joined(first, parts), ends=True)
         return self._report()
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pysqlsync_engine.data.load_options import History, LoadMode, LoadOptions
-from pysqlsync_engine.errors import RowError
+from pysqlsync_engine.errors import LoadError, RowError, StatementError
 from pysqlsync_engine.model.fields import Fields
 from pysqlsync_engine.model.id_types import LocalId
-from pysqlsync_engine.model.object_types import Column, Table, UniqueConstraint
+from pysqlsync_engine.model.object_types import Column, ForeignKeyConstraint, Table, UniqueConstraint
 
 _KEYED = frozenset({LoadMode.UPSERT, LoadMode.DELETE, LoadMode.MIRROR, LoadMode.HISTORY})
 
@@ -56,6 +56,23 @@ class LoadTarget:
             if is_plain and named.issuperset(index.columns):
                 yield index.name.name, index.columns
 
+    @property
+    def stub_keys(self) -> tuple[ForeignKeyConstraint, ...]:
+        """Foreign keys whose missing rows are added."""
+        if self.mode is LoadMode.DELETE:
+            return ()
+        named = {column.name.name for column in self.columns}
+        return tuple(
+            key for name in self.options.stubs if name in named for key in stub_candidates(self.table, name)[:1]
+        )
+
+    def stub_error(self, key: ForeignKeyConstraint, error: StatementError) -> LoadError:
+        """:returns: Error for rows that need more than their key."""
+        return LoadError(
+            f"{key.referenced_table.display}: cannot add rows that {self.table.name.display}.{key.columns[0].name} refers to:"
+            f" {error}; let the other columns be NULL, give them defaults, or do without stubs"
+        )
+
     def row_error(self, column: str | None, row: int | None, reason: str, value: str | None = None) -> RowError:
         """
         :param reason: What is wrong, without the value.
@@ -65,6 +82,15 @@ class LoadTarget:
         if self.redact_values:
             return RowError(self.table.name.display, column, row, reason.removesuffix("; got"))
         return RowError(self.table.name.display, column, row, reason, value)
+
+
+def stub_candidates(table: Table, column: str) -> list[ForeignKeyConstraint]:
+    """:returns: Foreign keys of a column alone, to other tables."""
+    return [
+        key
+        for key in table.foreign_keys
+        if key.enforced and key.columns == (LocalId(column),) and key.referenced_table != table.name
+    ]
 
 
 def choose_target(table: Table, fields: Fields, options: LoadOptions) -> LoadTarget:
@@ -104,6 +130,11 @@ def _check_options(target: LoadTarget, names: tuple[str, ...]) -> None:
     for role, column in (("version", options.version), ("watermark", watermark)):
         if column is not None and column not in names:
             raise ValueError(f"{name}: expected the {role} column {column!r} among the fields")
+    for column in options.stubs:
+        if not stub_candidates(target.table, column):
+            raise ValueError(
+                f"{name}: expected a foreign key of column {column!r} alone, to another table, to add rows there"
+            )
     own = _own_columns(options.deleted_at, options.history)
     for column in own:
         if column not in target.table.column_names:

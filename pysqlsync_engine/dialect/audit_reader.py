@@ -95,15 +95,17 @@ class AnsiAuditReader(ABC):
         ((value,),) = await self._session.fetch(f"SELECT max({self.quote(column)}) FROM {self.quote_table(table)}")
         return value
 
-    async def rejected_rows(self, table: QualifiedId, limit: int) -> list[RejectedRow]:
+    async def rejected_rows(self, table: QualifiedId, limit: int, *, partition: str | None = None) -> list[RejectedRow]:
         """See `Auditor`."""
         name = await self.rejected_table(table)
         if name is None:
             return []
         columns = ("row_number", "place", "column_name", "reason", "record", "rejected_at")
         listed = ", ".join(self.quote(LocalId(column)) for column in columns)
+        some = "" if partition is None else f" WHERE {self.quote(LocalId('batch'))} = {self.placeholder(1)}"
         rows = await self._session.fetch(
-            f"SELECT {listed} FROM {self.quote_table(name)} ORDER BY {self.quote(LocalId('id'))} DESC LIMIT {int(limit)}"
+            f"SELECT {listed} FROM {self.quote_table(name)}{some} ORDER BY {self.quote(LocalId('id'))} DESC LIMIT {int(limit)}",
+            *([] if partition is None else [partition]),
         )
         return [RejectedRow(*row) for row in rows]
 

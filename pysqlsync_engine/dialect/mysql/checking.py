@@ -14,7 +14,7 @@ from pysqlsync_engine.dialect.mysql.locating import (
     said_of,
     unchecked_references,
 )
-from pysqlsync_engine.dialect.mysql.merging import Merge, skip_superseded
+from pysqlsync_engine.dialect.mysql.merging import Merge, add_stubs, skip_superseded
 from pysqlsync_engine.dialect.mysql.names import quote, quote_list, quote_table
 from pysqlsync_engine.dialect.mysql.refusals import column_of, explain, is_about_row, refers_to_nothing
 from pysqlsync_engine.dialect.mysql.rejects import Rejected
@@ -39,11 +39,11 @@ class Checker:
         self._numbering = numbering
         self._rejected = rejected
 
-    async def check(self) -> int:
+    async def check(self) -> Counts:
         """
-        Set aside what violates a constraint, and leave out all rows of a key but the one that is stored.
+        Set aside what violates a constraint, leave out all rows of a key but the one that is stored, and add what the rest refers to.
 
-        :returns: How many rows are left out.
+        :returns: How many rows are left out, and how many were added elsewhere.
         """
         staging = self._staging
         for query, reason, column in self._violations():
@@ -59,7 +59,7 @@ class Checker:
             superseded = await skip_superseded(self._session, staging)
         for query, reason, column in self._unique_keys():
             await self._take(query, reason, column)
-        return superseded
+        return Counts(superseded=superseded, stubbed=await add_stubs(self._session, staging))
 
     async def _take(self, query: str, reason: str, column: str | None) -> int:
         try:
@@ -115,10 +115,11 @@ class Checker:
         staging = self._staging
         if staging.target.mode is LoadMode.DELETE:
             return
+        checked = [key for key in staging.foreign_keys if key not in staging.target.stub_keys]
         found = True
         while found:
             found = False
-            for key in staging.foreign_keys:
+            for key in checked:
                 is_own = key.referenced_table == staging.target.table.name
                 taken = await self._check_reference(
                     key, is_own=is_own and staging.named.issuperset(key.referenced_columns)

@@ -17,8 +17,14 @@ from pysqlsync_engine.data.parts import Part
 from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.data.text import TextRules
 from pysqlsync_engine.dialect.mysql.capabilities import features_of
-from pysqlsync_engine.dialect.mysql.locating import add_labels, check_rows, locate_merged, locate_sent, merge_checked
-from pysqlsync_engine.dialect.mysql.merging import find_watermark, skip_superseded
+from pysqlsync_engine.dialect.mysql.locating import (
+    add_labels,
+    check_rows,
+    locate_merged,
+    locate_sent,
+    merge_checked,
+)
+from pysqlsync_engine.dialect.mysql.merging import add_stubs, find_watermark, skip_superseded
 from pysqlsync_engine.dialect.mysql.modes import make_merge
 from pysqlsync_engine.dialect.mysql.names import quote_table
 from pysqlsync_engine.dialect.mysql.packing import Packer
@@ -69,6 +75,7 @@ def _is_direct(target: LoadTarget, transfers: Sequence[Transfer]) -> bool:
         # only staged rows can be asked for their highest value
         and (options.watermark is None or options.watermark.column is None)
         and not any(transfer.lookup is not None for transfer in transfers)
+        and not target.stub_keys
         # the server checks each row against those before it
         and not any(key.referenced_table == table.name for key in table.foreign_keys)
         # a row without a value would get one that nobody has asked for
@@ -109,6 +116,7 @@ class StagedStore:
         superseded = 0
         if staging.keys and staging.target.mode not in {LoadMode.INSERT, LoadMode.DELETE}:
             superseded = await skip_superseded(session, staging)
+        stubbed = await add_stubs(session, staging)
         merge = make_merge(staging)
         try:
             async with session.transaction():
@@ -119,7 +127,7 @@ class StagedStore:
                 raise
             raise await locate_merged(session, staging, merge, error, numbering) from cause_of(self._target, error)
         watermark = await find_watermark(session, staging)
-        return Outcome(counts + Counts(superseded=superseded), watermark, self._packer.notes)
+        return Outcome(counts + Counts(superseded=superseded, stubbed=stubbed), watermark, self._packer.notes)
 
 
 class DirectStore(StagedStore):

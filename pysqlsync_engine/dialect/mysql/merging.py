@@ -10,9 +10,11 @@ from typing import Protocol
 
 from pysqlsync_engine.data.load_report import Counts
 from pysqlsync_engine.dialect.mysql.names import quote, quote_list, quote_table
+from pysqlsync_engine.dialect.mysql.refusals import is_about_row
 from pysqlsync_engine.dialect.mysql.session import MySQLSession
 from pysqlsync_engine.dialect.mysql.staging import Staging, drop, temporary_name
 from pysqlsync_engine.errors import StatementError
+from pysqlsync_engine.model.constraint_types import ForeignKeyConstraint
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 
 HITS = "@pysqlsync_hits"
@@ -308,6 +310,35 @@ async def skip_superseded(session: MySQLSession, staging: Staging) -> int:
     """:returns: How many rows are not to be merged, as another one of the same key is."""
     ((rows, keys),) = await session.fetch(staging.count_keys())
     return 0 if rows == keys else await skip_rows(session, staging, staging.superseded())
+
+
+def insert_stubs(staging: Staging, key: ForeignKeyConstraint) -> str:
+    """:returns: Statement that adds rows that do not exist, and that staged rows refer to by one column."""
+    value, other = staging.values[key.columns[0]], quote(key.referenced_columns[0])
+    parent = quote_table(key.referenced_table)
+    return (
+        f"INSERT INTO {parent} ({other}) SELECT DISTINCT {value} FROM {staging.joined()}"
+        f" LEFT JOIN {parent} o ON o.{other} = {value} WHERE {staging.part()} AND {value} IS NOT NULL AND o.{other} IS NULL"
+        f" ORDER BY 1 ON DUPLICATE KEY UPDATE {parent}.{other} = {parent}.{other}"
+    )
+
+
+async def add_stubs(session: MySQLSession, staging: Staging) -> int:
+    """
+    Add rows that staged ones refer to, with nothing but their key, in the order of keys.
+
+    :returns: How many.
+    :raises LoadError: if such a row needs more than its key.
+    """
+    added = 0
+    for key in staging.target.stub_keys:
+        try:
+            added += await session.execute(insert_stubs(staging, key))
+        except StatementError as error:
+            if not is_about_row(error):
+                raise
+            raise staging.target.stub_error(key, error) from error
+    return added
 
 
 async def find_watermark(session: MySQLSession, staging: Staging) -> str | None:

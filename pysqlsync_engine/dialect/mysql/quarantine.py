@@ -58,18 +58,19 @@ class LenientStore:
 
     async def _store(self, session: MySQLSession, staging: Staging, parts: AsyncIterator[Part]) -> Outcome:
         rejected = Rejected(self._target, self._capabilities)
+        await rejected.forget(session)
         numbering = await self._send_all(session, staging, rejected, parts)
         # the keys of rows that never were in the staging table are not known
         keeps_missing = rejected.rows > 0
         await add_labels(session, staging)
         checker = Checker(session, staging, numbering, rejected)
-        superseded = await checker.check()
+        checked = await checker.check()
         counts = await checker.merge(make_merge(staging, keeps_missing=keeps_missing))
         notes = [*self._packer.notes, *rejected.notes]
         if staging.deletes_missing and keeps_missing:
             notes.append("rows that the stream lacks were kept, as it is not known which keys the rejected rows have")
         return Outcome(
-            counts + Counts(rejected=rejected.rows, superseded=superseded),
+            counts + checked + Counts(rejected=rejected.rows),
             await find_watermark(session, staging),
             tuple(notes),
         )

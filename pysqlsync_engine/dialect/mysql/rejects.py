@@ -32,7 +32,7 @@ class Rejected:
         self.rows = 0
         self.name = rejected_name(target.table.name, capabilities)
         self._target = target
-        self._origin = [literal(options.stream_name), literal(options.batch)]
+        self._origin = [literal(options.stream_name), literal(options.batch or options.partition)]
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -67,9 +67,21 @@ class Rejected:
         await session.execute(
             f"CREATE TABLE IF NOT EXISTS {quote_table(self.name)} (id bigint NOT NULL AUTO_INCREMENT PRIMARY KEY,"
             " stream text, batch text, `row_number` bigint NOT NULL, place text, column_name text, reason text NOT NULL,"
-            " record longtext, rejected_at datetime(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6))"
+            " record longtext, rejected_at datetime(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6), KEY (batch(64)))"
             f" ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COMMENT = {quote_text(REJECTED_COMMENT)}"
         )
+
+    async def forget(self, session: MySQLSession) -> None:
+        """Remove what earlier streams of the same partition have set aside."""
+        if self._target.options.partition is None:
+            return
+        stream, batch = self._origin
+        table = quote_table(self.name)
+        # rows that are deleted by their keys are the only ones that are locked
+        rows = await session.fetch(f"SELECT id FROM {table} WHERE batch = {batch} AND stream <=> {stream} ORDER BY id")
+        for start in range(0, len(rows), PAGE_ROWS):
+            listed = ", ".join(str(number) for (number,) in rows[start : start + PAGE_ROWS])
+            await session.execute(f"DELETE FROM {table} WHERE id IN ({listed})")
 
     async def write(self, session: MySQLSession, rows: Sequence[Reject]) -> None:
         """

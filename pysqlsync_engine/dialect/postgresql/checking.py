@@ -6,7 +6,12 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from pysqlsync_engine.data.load_options import LoadMode
 from pysqlsync_engine.data.load_report import Counts
-from pysqlsync_engine.dialect.postgresql.locating import is_checked_for_duplicates, refers_to_nothing, unknown_label
+from pysqlsync_engine.dialect.postgresql.locating import (
+    add_stubs,
+    is_checked_for_duplicates,
+    refers_to_nothing,
+    unknown_label,
+)
 from pysqlsync_engine.dialect.postgresql.merging import Merge
 from pysqlsync_engine.dialect.postgresql.refusals import blamed_column, explain, is_about_row
 from pysqlsync_engine.dialect.postgresql.rejects import Rejected, missing_column
@@ -32,11 +37,11 @@ class Checker:
         self._spared = None if has_text_key else spared
         self._rows = f"({staging.rows(staging.rows_staged)})"
 
-    async def check(self) -> int:
+    async def check(self) -> Counts:
         """
-        Set aside what violates a constraint, and leave out all rows of a key but the one that is stored.
+        Set aside what violates a constraint, leave out all rows of a key but the one that is stored, and add what the rest refers to.
 
-        :returns: How many rows are left out.
+        :returns: How many rows are left out, and how many were added elsewhere.
         """
         await self._check_casts()
         for condition, reason, column in self._conditions():
@@ -52,7 +57,7 @@ class Checker:
         superseded = await self._leave_out()
         for query, reason, column in self._unique_keys():
             await self._take(query, reason, column)
-        return superseded
+        return Counts(superseded=superseded, stubbed=await add_stubs(self._session, self._staging))
 
     async def _take(self, query: str, reason: str, column: str | None) -> int:
         try:
@@ -124,15 +129,19 @@ class Checker:
         staging = self._staging
         if staging.target.mode is LoadMode.DELETE:
             return
+        checked = [
+            key
+            for key in staging.target.table.foreign_keys
+            if staging.named.issuperset(key.columns) and key.enforced and key not in staging.target.stub_keys
+        ]
         found = True
         while found:
             found = False
-            for key in staging.target.table.foreign_keys:
-                if staging.named.issuperset(key.columns) and key.enforced:
-                    condition = refers_to_nothing(staging, key, staging.rows_staged)
-                    query = f"SELECT q.{staging.number} FROM {self._rows} q WHERE {condition}"
-                    taken = await self._take(query, f"refers to nothing ({key.name.name})", single(key.columns))
-                    found = found or (taken > 0 and key.referenced_table == staging.target.table.name)
+            for key in checked:
+                condition = refers_to_nothing(staging, key, staging.rows_staged)
+                query = f"SELECT q.{staging.number} FROM {self._rows} q WHERE {condition}"
+                taken = await self._take(query, f"refers to nothing ({key.name.name})", single(key.columns))
+                found = found or (taken > 0 and key.referenced_table == staging.target.table.name)
 
     async def _leave_out(self) -> int:
         """:returns: How many rows were left out as another one of the same key is stored."""

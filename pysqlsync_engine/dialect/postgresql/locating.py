@@ -8,7 +8,7 @@ from pysqlsync_engine.data.codec import shorten
 from pysqlsync_engine.data.load_options import LoadMode, OnDuplicate
 from pysqlsync_engine.dialect.postgresql.copying import Numbers
 from pysqlsync_engine.dialect.postgresql.merging import Merge
-from pysqlsync_engine.dialect.postgresql.refusals import blamed_column, refuse
+from pysqlsync_engine.dialect.postgresql.refusals import blamed_column, is_about_row, refuse
 from pysqlsync_engine.dialect.postgresql.staging import Relation, Staging, names
 from pysqlsync_engine.errors import StatementError
 from pysqlsync_engine.model.id_types import LocalId
@@ -31,6 +31,30 @@ async def add_labels(session: Session, staging: Staging) -> None:
                 f'INSERT INTO {lookup.table} ("value") SELECT DISTINCT s.{name} FROM {staging.name} s'
                 f' WHERE {unknown_label(name, lookup)} ORDER BY 1 ON CONFLICT ("value") DO NOTHING'
             )
+
+
+async def add_stubs(session: Session, staging: Staging) -> int:
+    """
+    Add rows that staged ones refer to, with nothing but their key, in the order of keys.
+
+    :returns: How many.
+    :raises LoadError: if such a row needs more than its key.
+    """
+    added = 0
+    for key in staging.target.stub_keys:
+        (own,), (other,) = key.columns, key.referenced_columns
+        condition = refers_to_nothing(staging, key, staging.rows_staged)
+        statement = (
+            f"INSERT INTO {key.referenced_table} ({other}) SELECT DISTINCT q.{own} FROM"
+            f" ({staging.rows(staging.rows_staged)}) q WHERE {condition} ORDER BY 1 ON CONFLICT ({other}) DO NOTHING"
+        )
+        try:
+            added += await session.execute(statement)
+        except StatementError as error:
+            if not is_about_row(error):
+                raise
+            raise staging.target.stub_error(key, error) from error
+    return added
 
 
 async def check_rows(session: Session, staging: Staging, numbers: Numbers) -> None:

@@ -48,6 +48,7 @@ class LenientStore:
     async def store(self, session: Session, parts: AsyncIterator[Part]) -> Outcome:
         staging = Staging(self._target, self._transfers)
         rejected = Rejected(self._target, self._capabilities)
+        await rejected.forget(session)
         for statement in staging.create():
             await session.execute(statement)
         copier = LenientCopier(session, staging, rejected)
@@ -62,7 +63,7 @@ class LenientStore:
             spared = str(staging.related("spared"))
             await session.execute(staging.create_spared(spared))
         checker = Checker(session, staging, rejected, spared)
-        superseded = await checker.check()
+        checked = await checker.check()
         merge = make_merge(staging, spared=spared, keeps_missing=keeps_missing)
         ((rows,),) = await session.fetch(staging.count())
         try:
@@ -78,7 +79,7 @@ class LenientStore:
         notes = list(rejected.notes)
         if staging.deletes_missing and keeps_missing:
             notes.append("rows that the stream lacks were kept, as it is not known which keys the rejected rows have")
-        return Outcome(counts + Counts(rejected=rejected.rows, superseded=superseded), watermark, tuple(notes))
+        return Outcome(counts + checked + Counts(rejected=rejected.rows), watermark, tuple(notes))
 
 
 class LenientCopier:

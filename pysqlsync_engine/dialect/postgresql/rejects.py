@@ -29,7 +29,7 @@ class Rejected:
         self.rows = 0
         self.name = rejected_name(target.table.name, capabilities)
         self._target = target
-        self._origin = (options.stream_name, options.batch)
+        self._origin = (options.stream_name, options.batch or options.partition)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -70,8 +70,16 @@ class Rejected:
                 " row_number bigint NOT NULL, place text, column_name text, reason text NOT NULL, record text,"
                 " rejected_at timestamptz NOT NULL DEFAULT now())"
             ),
+            f"CREATE INDEX ON {self.name} (batch)",
             f"COMMENT ON TABLE {self.name} IS {quote_literal(REJECTED_COMMENT)}",
         )
+
+    async def forget(self, session: Session) -> None:
+        """Remove what earlier streams of the same partition have set aside."""
+        if self._target.options.partition is not None:
+            await session.execute(
+                f"DELETE FROM {self.name} WHERE stream IS NOT DISTINCT FROM $1 AND batch = $2", *self._origin
+            )
 
     async def write(self, session: Session, rows: Sequence[Reject]) -> None:
         """

@@ -10,7 +10,7 @@ from pysqlsync_engine.data.parts import Part
 from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.data.text import TextRules
 from pysqlsync_engine.dialect.postgresql.copying import Copier, Feed
-from pysqlsync_engine.dialect.postgresql.locating import add_labels, check_rows, locate
+from pysqlsync_engine.dialect.postgresql.locating import add_labels, add_stubs, check_rows, locate
 from pysqlsync_engine.dialect.postgresql.merging import advance_identity, find_watermark, make_merge, prepare_join
 from pysqlsync_engine.dialect.postgresql.refusals import is_about_row
 from pysqlsync_engine.dialect.postgresql.staging import Staging
@@ -47,10 +47,11 @@ class StagedStore:
         await add_labels(session, staging)
         await check_rows(session, staging, copier.numbers)
         await prepare_join(session, staging)
+        stubbed = await add_stubs(session, staging)
         counts = await self._merge(session, staging, copier)
         watermark = await find_watermark(session, staging)
         await advance_identity(session, self._target)
-        return Outcome(counts, watermark)
+        return Outcome(counts + Counts(stubbed=stubbed), watermark)
 
     async def _merge(self, session: Session, staging: Staging, copier: Copier) -> Counts:
         merge = make_merge(staging)
