@@ -127,7 +127,15 @@ def build_schema_asset(
         description="The live schema is what the data-classes describe; no table is loaded while it is not.",
     )
 
-    @dg.multi_asset(name=op_name, specs=[spec], check_specs=[check], required_resource_keys={resource}, pool=pool)
+    @dg.multi_asset(
+        name=op_name,
+        specs=[spec],
+        check_specs=[check],
+        required_resource_keys={resource},
+        pool=pool,
+        # it has no partitions; without this, Dagster refuses to load several of those of the tables in the same run
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
     async def synchronize_schema(context: dg.AssetExecutionContext, config: SchemaConfig):
         database: DatabaseResource = getattr(context.resources, resource)
         outcome = await synchronize_once(
