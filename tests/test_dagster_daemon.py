@@ -1,0 +1,161 @@
+"""Runs that are launched as the pages launch them, by webserver and daemon, on a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pysqlsync_engine.factory import get_dialect
+from tests import orders_job, resumable_job
+from tests.conftest import Servers
+from tests.dagster_services import Services, dagster_services, wait_until
+from tests.servers import Server, postgresql_names
+
+ORDER = ["shop", "Order"]
+CANARY = "canary-horse-battery"
+"""Password that the server does not ask for."""
+
+QUIET_DAYS = (1, 8)
+KILLED_DAYS = (11, 16)
+KILLED_ON = 14
+
+
+@pytest.fixture(scope="module")
+def server(servers: Servers) -> Iterator[Server]:
+    with servers.get(postgresql_names()[0]).database() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def control(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a test tells the source when to stop."""
+    return tmp_path_factory.mktemp("control")
+
+
+@pytest.fixture(scope="module")
+def services(server: Server, control: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """Dagster's processes, with the tables in place and customers loaded."""
+    variables = {
+        orders_job.PASSWORD_VARIABLE: server.parameters.password or CANARY,
+        orders_job.ADDRESS_VARIABLE: orders_job.address(server.parameters),
+        resumable_job.CONTROL_VARIABLE: str(control),
+    }
+    home = tmp_path_factory.mktemp("dagster") / "home"
+    code = ["-m", "tests.resumable_job", "-a", "definitions"]
+    with dagster_services(home, code, variables=variables) as services:
+        for job in ("shop_schema", "shop_whole"):
+            services.succeed(services.launch(job))
+        yield services
+
+
+def execute(server: Server, statement: str) -> list[tuple[Any, ...]]:
+    async def ask() -> list[tuple[Any, ...]]:
+        async with get_dialect("postgresql").create_connection(server.parameters) as connection:
+            return await connection.session.fetch(statement)
+
+    return asyncio.run(ask())
+
+
+def stored(server: Server, keys: list[str]) -> dict[str, int]:
+    """:returns: How many orders of some days are stored."""
+    statement = """SELECT to_char(ordered_at AT TIME ZONE 'UTC', 'YYYY-MM-DD'), count(*) FROM shop."Order" GROUP BY 1"""
+    return {day: count for day, count in execute(server, statement) if day in keys}
+
+
+def recorded(services: Services, keys: list[str]) -> list[tuple[str, int]]:
+    """:returns: Partition and rows of each materialization of some days, the oldest first."""
+    question = """query Events($key: AssetKeyInput!, $keys: [String!]) { assetOrError(assetKey: $key) { ... on Asset {
+        assetMaterializations(partitions: $keys) { partition metadataEntries { label ... on IntMetadataEntry { intValue } } } } } }"""
+    events = services.ask(question, key={"path": ORDER}, keys=keys)["assetMaterializations"]
+    numbers = [
+        (event["partition"], {entry["label"]: entry.get("intValue") for entry in event["metadataEntries"]})
+        for event in reversed(events)
+    ]
+    return [(partition, each["dagster/partition_row_count"]) for partition, each in numbers]
+
+
+def days(first: int, last: int) -> dict[str, int]:
+    """:returns: Orders of some days of January: there are n on the n-th."""
+    return {f"2024-01-{day:02}": day for day in range(first, last + 1)}
+
+
+@pytest.fixture(scope="module")
+def backfills(services: Services, control: Path) -> dict[str, str]:
+    """Two backfills, both started at the beginning: the daemon looks at them every half a minute only."""
+    (control / "hang").write_text(next(iter(days(KILLED_ON, KILLED_ON))))
+    return {
+        "quiet": services.backfill([ORDER], list(days(*QUIET_DAYS))),
+        "killed": services.backfill([ORDER], list(days(*KILLED_DAYS))),
+    }
+
+
+def test_a_backfill_of_the_daemon_is_one_run_with_counts_of_each_partition(
+    services: Services, server: Server, backfills: dict[str, str]
+) -> None:
+    expected = days(*QUIET_DAYS)
+    assert services.finish_backfill(backfills["quiet"]) == "COMPLETED_SUCCESS"
+    (run,) = services.runs(dagster__backfill=backfills["quiet"])
+    assert run["status"] == "SUCCESS"
+    assert recorded(services, list(expected)) == list(expected.items())
+    assert stored(server, list(expected)) == expected
+
+
+def test_a_backfill_whose_run_is_killed_goes_on_by_itself_with_what_is_missing(
+    services: Services, server: Server, control: Path, backfills: dict[str, str]
+) -> None:
+    hanging = control / "hanging"
+    wait_until(hanging.exists, "the source to stop")
+    before = days(KILLED_DAYS[0], KILLED_ON - 1)
+    assert recorded(services, list(days(*KILLED_DAYS))) == list(before.items())
+    os.kill(int(hanging.read_text()), signal.SIGKILL)
+    (control / "hang").unlink()
+    assert services.finish_backfill(backfills["killed"]) == "COMPLETED_SUCCESS"
+    second, first = services.runs(dagster__backfill=backfills["killed"])
+    assert (first["status"], second["status"]) == ("FAILURE", "SUCCESS")
+    assert second["parentRunId"] == first["runId"]
+    expected = days(*KILLED_DAYS)
+    asked = [day for day in (control / "begun").read_text().split() if day in expected]
+    assert asked == [*days(KILLED_DAYS[0], KILLED_ON), *days(KILLED_ON, KILLED_DAYS[1])]
+    assert recorded(services, list(expected)) == list(expected.items())
+    assert stored(server, list(expected)) == expected
+
+
+def schema_metadata(services: Services) -> dict[str, str]:
+    """:returns: What the latest materialization of the schema asset shows as text."""
+    question = """query Latest($key: AssetKeyInput!) { assetOrError(assetKey: $key) { ... on Asset {
+        assetMaterializations(limit: 1) { metadataEntries { label ... on TextMetadataEntry { text }
+        ... on MarkdownMetadataEntry { mdStr } } } } } }"""
+    (event,) = services.ask(question, key={"path": ["shop", "schema"]})["assetMaterializations"]
+    return {entry["label"]: entry.get("text") or entry.get("mdStr") for entry in event["metadataEntries"]}
+
+
+def test_a_destructive_plan_is_refused_and_then_applied_by_a_launch_with_its_fingerprint(
+    services: Services, server: Server
+) -> None:
+    execute(server, 'ALTER TABLE shop."Customer" ADD COLUMN added_by_hand integer')
+    assert services.finish(services.launch("shop_schema")) == "FAILURE"
+    shown = schema_metadata(services)
+    assert shown["state"] == "refused"
+    assert 'DROP COLUMN "added_by_hand"' in shown["plan"]
+    approval = {"ops": {"shop__schema": {"config": {"approve": shown["fingerprint"]}}}}
+    services.succeed(services.launch("shop_schema", config=approval))
+    assert schema_metadata(services)["state"] == "applied"
+    columns = execute(server, "SELECT column_name::text FROM information_schema.columns WHERE table_name = 'Customer'")
+    assert ("added_by_hand",) not in columns
+    # the approval was for that plan, not for the next one that does the like
+    execute(server, 'ALTER TABLE shop."Customer" ADD COLUMN added_later integer')
+    assert services.finish(services.launch("shop_schema", config=approval)) == "FAILURE"
+    execute(server, 'ALTER TABLE shop."Customer" DROP COLUMN added_later')
+
+
+def test_the_password_is_in_no_event_configuration_or_log(services: Services) -> None:
+    files = [path for path in services.home.rglob("*") if path.is_file()]
+    assert any(path.name == "runs.db" for path in files)
+    assert any(path.suffix == ".err" for path in files)
+    assert [str(path) for path in files if CANARY.encode() in path.read_bytes()] == []
