@@ -2,6 +2,7 @@
 
 from pysqlsync_dagster.assets import AssetOptions, TableSet, build_assets, plan_tables, table_assets
 from pysqlsync_dagster.checks import build_constraint_checks, build_freshness_checks, build_source_count_checks
+from pysqlsync_dagster.components import ReflectedDatabaseComponent, SqlSyncComponent
 from pysqlsync_dagster.drift import build_drift_checks
 from pysqlsync_dagster.feeds import ByPartition, Contract, SinceWatermark, Source, TableFeed
 from pysqlsync_dagster.history_checks import RowBounds, build_rejected_checks, build_row_bounds_checks
@@ -13,6 +14,7 @@ from pysqlsync_dagster.incremental import (
     build_watermark_schedule,
 )
 from pysqlsync_dagster.load_metadata import RejectPreview
+from pysqlsync_dagster.observation import build_observable_tables
 from pysqlsync_dagster.partition_files import partition_files
 from pysqlsync_dagster.partitions import PartitionSlice
 from pysqlsync_dagster.resources import (
@@ -39,12 +41,14 @@ __all__ = [
     "MySQLResource",
     "PartitionSlice",
     "PostgreSQLResource",
+    "ReflectedDatabaseComponent",
     "RejectPreview",
     "RowBounds",
     "RowWatch",
     "ServerResource",
     "SinceWatermark",
     "Source",
+    "SqlSyncComponent",
     "SyncSchedule",
     "TableFeed",
     "TableModule",
@@ -55,6 +59,7 @@ __all__ = [
     "build_drift_checks",
     "build_file_sensor",
     "build_freshness_checks",
+    "build_observable_tables",
     "build_rejected_checks",
     "build_row_bounds_checks",
     "build_row_sensor",

@@ -59,7 +59,7 @@ def schema_spec(tables: TableModule) -> dg.AssetSpec:
     return dg.AssetSpec(
         key,
         description=f"Tables of `{tables.title}`: planned, reviewed here, and applied before rows are loaded.",
-        group_name=group_name(key.path[-2] if len(key.path) > 1 else None),
+        group_name=tables.group or group_name(key.path[-2] if len(key.path) > 1 else None),
         kinds={tables.dialect, "schema"},
         owners=tables.owners,
         metadata={"definition": dg.MetadataValue.md(sql_markdown(tables.script()))},

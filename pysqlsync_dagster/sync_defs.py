@@ -36,6 +36,7 @@ def table_module(
     owners: Sequence[str] = (),
     partitions: Mapping[type, Partitions] | None = None,
     prefix: Sequence[str] = (),
+    group: str | None = None,
 ) -> TableModule:
     """:returns: Data-classes as one schema; all modules that define them have the same namespace."""
     if isinstance(tables, ModuleType):
@@ -49,6 +50,7 @@ def table_module(
         owners=tuple(owners),
         partitions=partitions or {},
         prefix=tuple(prefix),
+        group=group,
     )
 
 
@@ -151,6 +153,7 @@ def build_sync_defs(
     owners: Sequence[str] = (),
     partitions: Mapping[type, Partitions] | None = None,
     prefix: Sequence[str] = (),
+    group: str | None = None,
     translator: TableTranslator | None = None,
     policy: SyncPolicy | None = None,
     options: AssetOptions | None = None,
@@ -165,12 +168,12 @@ def build_sync_defs(
     Definitions of several databases are put together by `Definitions.merge`; each then needs a resource key of its own
     (`AssetOptions.resource`), and those with the same tables a prefix.
 
-    :param tables: A module, all of whose tables take part; some data-classes; or a `TableModule`, where names, owners, partitions
-        and prefix are said already.
+    :param tables: A module, all of whose tables take part; some data-classes; or a `TableModule`, where names, owners, partitions,
+        prefix and group are said already.
     :param target: The database.
     :param sources: Where the rows of each table come from. A table without one is shown, but loaded by somebody else.
     :param namespace: Of the tables; `None` for the default one of the database.
-    :param owners: See `TableModule`, as for partitions and prefix.
+    :param owners: See `TableModule`, as for partitions, prefix and group.
     :param translator: Says how tables become assets.
     :param policy: What the schema asset may do without asking.
     :param options: How the table assets execute.
@@ -188,6 +191,7 @@ def build_sync_defs(
             owners=owners,
             partitions=partitions,
             prefix=prefix,
+            group=group,
         )
     if tables.dialect != target.dialect:
         raise ValueError(f"module {tables.title!r} is for {tables.dialect}, but its target is {target.dialect}")

@@ -38,6 +38,7 @@ class DescribedTable:
     :param partitions: `None` for a table that is always loaded whole.
     :param prefix: What the keys of all assets of the module start with.
     :param feed: Where the rows come from; `None` for a table that somebody else loads.
+    :param group: Group of the assets of the module; `None` for one that is named after the namespace.
     """
 
     cls: type
@@ -49,6 +50,7 @@ class DescribedTable:
     partitions: dg.PartitionsDefinition | None = None
     prefix: tuple[str, ...] = ()
     feed: TableFeed | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class TableModule:
     :param owners: Owners of all tables: e-mail addresses, or `team:name`.
     :param partitions: For the classes whose rows are loaded in parts.
     :param prefix: What the keys of all assets start with, to tell two databases with the same tables apart.
+    :param group: Group of all assets; `None` for one that is named after the namespace.
     """
 
     module: ModuleType | tuple[type, ...]
@@ -70,6 +73,7 @@ class TableModule:
     owners: tuple[str, ...] = ()
     partitions: Mapping[type, dg.PartitionsDefinition] = field(default_factory=dict[type, dg.PartitionsDefinition])
     prefix: tuple[str, ...] = ()
+    group: str | None = None
 
     @property
     def classes(self) -> tuple[type, ...]:
@@ -114,7 +118,9 @@ class TableModule:
             if feed is not None:
                 feed.check(partitions, name.display)
             described.append(
-                DescribedTable(cls, table, catalog, name, self.dialect, self.owners, partitions, self.prefix, feed)
+                DescribedTable(
+                    cls, table, catalog, name, self.dialect, self.owners, partitions, self.prefix, feed, self.group
+                )
             )
         return tuple(described)
 
@@ -172,7 +178,7 @@ class TableTranslator:
             key=table_key(described.name, described.prefix),
             description=table.description,
             metadata=metadata,
-            group_name=group_name(described.name.namespace),
+            group_name=described.group or group_name(described.name.namespace),
             code_version=model_version(table, described.catalog),
             owners=described.owners,
             kinds={described.dialect, "table"},

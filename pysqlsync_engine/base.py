@@ -16,6 +16,8 @@ from pysqlsync_engine.data.load_options import (
 from pysqlsync_engine.data.load_report import Counts, LoadReport, Speed
 from pysqlsync_engine.data.sources import Batches, Fields, RecordSource, Window
 from pysqlsync_engine.database_source import DatabaseSource
+from pysqlsync_engine.discovery.python_module import modules_from_source
+from pysqlsync_engine.discovery.python_source import write_modules
 from pysqlsync_engine.engine import Engine, Generator
 from pysqlsync_engine.explorer import Explorer, created_tables
 from pysqlsync_engine.formation.inspection import class_fields, entities
@@ -69,5 +71,7 @@ __all__ = [
     "created_tables",
     "entities",
     "lower_bound",
+    "modules_from_source",
     "touches",
+    "write_modules",
 ]

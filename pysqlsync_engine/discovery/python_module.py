@@ -33,35 +33,35 @@ def live_modules(
     names = {namespace: module if isinstance(module, str) else module.__name__ for namespace, module in modules.items()}
     sources = write_modules(catalog, modules=names, class_names=class_names)
     made = {namespace: _module(module) for namespace, module in modules.items()}
-    displaced = {name: sys.modules.get(name) for name in names.values()}
+    _register({module.__name__: module for module in made.values()}, sources)
+    return made
+
+
+def modules_from_source(sources: Mapping[str, str]) -> dict[str, ModuleType]:
+    """
+    Run source that `write_modules` has written, and nothing else: it is executed.
+
+    :param sources: Source by the name of its module, as for `live_modules`.
+    :returns: The modules by name, in the same order.
+    :raises DiscoveryError: if a module of the name is loaded already.
+    """
+    made = {name: _module(name) for name in sources}
+    _register(made, sources)
+    return made
+
+
+def _register(made: Mapping[str, ModuleType], sources: Mapping[str, str]) -> None:
+    """Fill modules; if that fails, those that they were to take the place of are back."""
+    displaced = {name: sys.modules.get(name) for name in made}
     try:
         # all are registered before the first is filled, as they import each other
-        sys.modules.update({module.__name__: module for module in made.values()})
-        for module in made.values():
-            _fill(module, sources[module.__name__])
+        sys.modules.update(made)
+        for name, module in made.items():
+            _fill(module, sources[name])
     except BaseException:
         for name, module in displaced.items():
             _restore(name, module)
         raise
-    return made
-
-
-def live_module(source: str, module: ModuleType | str) -> ModuleType:
-    """
-    Run the source of a module that `write_module` has written.
-
-    :param module: See `live_modules`.
-    :returns: The module.
-    """
-    made = _module(module)
-    displaced = sys.modules.get(made.__name__)
-    sys.modules[made.__name__] = made
-    try:
-        _fill(made, source)
-    except BaseException:
-        _restore(made.__name__, displaced)
-        raise
-    return made
 
 
 def _module(module: ModuleType | str) -> ModuleType:
