@@ -81,9 +81,12 @@ class TableSet:
 
     @property
     def external(self) -> list[dg.AssetSpec]:
-        """Tables that somebody else loads."""
+        """Tables that somebody else loads, and assets that rows come from as far as feeds describe them."""
         loaded = {loader.cls for loader in self.loaders}
-        return [spec for cls, spec in self.specs.items() if cls not in loaded]
+        others = [spec for cls, spec in self.specs.items() if cls not in loaded]
+        above = [loader.feed.upstream for loader in self.loaders]
+        described = {spec.key: spec for spec in above if isinstance(spec, dg.AssetSpec)}
+        return [*described.values(), *others]
 
     async def load(
         self, context: dg.AssetExecutionContext, database: DatabaseResource, *, classes: Collection[type] | None = None
@@ -216,5 +219,5 @@ def build_assets(
     Each table has a step of its own, so that one that fails does not keep others from being loaded.
     """
     planned = plan_tables(tables, sources=sources, translator=translator, policy=policy, options=options)
-    loaded = {loader.cls: build_table_asset(loader, options=planned.options) for loader in planned.loaders}
-    return [planned.schema, *(loaded.get(cls, spec) for cls, spec in planned.specs.items())]
+    loaded = [build_table_asset(loader, options=planned.options) for loader in planned.loaders]
+    return [planned.schema, *loaded, *planned.external]

@@ -75,14 +75,15 @@ class TableFeed:
         partition, so that each is stored once. Rows that an earlier load of the same partition has set aside are forgotten; also those of
         a table that is loaded whole if the mode replaces all of it, or a partition is named here.
     :param contract: What may become of the table when its class or the source changes.
-    :param upstream: Asset that the rows come from; shown in the lineage.
+    :param upstream: Asset that the rows come from, for the lineage: the key of one that is defined elsewhere, or a spec, such as
+        `AssetSpec("csv_files")`, which becomes part of the definitions.
     :param columns: Column of the upstream asset by column of the table, where the names differ.
     """
 
     source: Source
     load: LoadOptions = field(default_factory=LoadOptions)
     contract: Contract = Contract.EVOLVE
-    upstream: dg.AssetKey | None = None
+    upstream: dg.AssetKey | dg.AssetSpec | None = None
     columns: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
@@ -91,6 +92,11 @@ class TableFeed:
         if isinstance(self.source, Mapping):
             return {str(name): source for name, source in self.source.items()}  # pyright: ignore[reportUnknownVariableType]
         return {"": self.source}
+
+    @property
+    def upstream_key(self) -> dg.AssetKey | None:
+        """Key of the asset that the rows come from."""
+        return self.upstream.key if isinstance(self.upstream, dg.AssetSpec) else self.upstream
 
     def check(self, partitions: dg.PartitionsDefinition | None, table: str) -> None:
         """

@@ -165,7 +165,7 @@ class TableTranslator:
         """
         table = described.table
         feed = described.feed
-        upstream = None if feed is None or feed.upstream is None else (feed.upstream, feed.columns)
+        upstream = None if feed is None or feed.upstream_key is None else (feed.upstream_key, feed.columns)
         metadata: dict[str, Any] = {
             "dagster/column_schema": column_schema(table, described.catalog, upstream),
             "dagster/table_name": table.name.display,
@@ -218,11 +218,12 @@ def column_lineage(described: DescribedTable, keys: Mapping[QualifiedId, dg.Asse
     """
     table, feed = described.table, described.feed
     found: dict[str, list[dg.TableColumnDep]] = {}
-    if feed is not None and feed.upstream is not None:
+    upstream = None if feed is None else feed.upstream_key
+    if feed is not None and upstream is not None:
         for column in table.columns:
             if column.generated is None:
                 name = column.name.name
-                found[name] = [dg.TableColumnDep(feed.upstream, feed.columns.get(name, name))]
+                found[name] = [dg.TableColumnDep(upstream, feed.columns.get(name, name))]
     for reference in (*table.foreign_keys, *table.relations):
         key = keys.get(reference.referenced_table)
         for own, other in zip(reference.columns, reference.referenced_columns, strict=True):
@@ -256,7 +257,7 @@ def build_table_specs(
         spec = specs[each.cls]
         referenced = references.get(each.table.name, ())
         found = [keys.get(name) or table_key(described_name(name, catalog), tables.prefix) for name in referenced]
-        source = [] if each.feed is None or each.feed.upstream is None else [each.feed.upstream]
+        source = [] if each.feed is None or each.feed.upstream_key is None else [each.feed.upstream_key]
         lineage = column_lineage(each, keys)
         complete[each.cls] = spec.replace_attributes(  # pyright: ignore[reportUnknownMemberType] - of Dagster
             deps=[*spec.deps, *upstream, *source, *found],

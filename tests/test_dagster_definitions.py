@@ -194,6 +194,19 @@ def test_where_rows_come_from_is_lineage_of_assets_and_of_columns() -> None:
     assert "from contacts.mail_address" in column(spec, "email").constraints.other
 
 
+def test_an_asset_that_rows_come_from_may_be_described_with_the_feed() -> None:
+    files = dg.AssetSpec("csv_files", description="From the tills.")
+    feed = TableFeed(orders_job.customers(), upstream=files)
+    sources = {orders_model.Customer: feed, orders_model.Voucher: TableFeed(orders_job.customers(), upstream=files)}
+    built = build_assets(orders_job.tables(), sources=sources)
+    database = orders_job.resource(orders_job.ConnectionParameters())
+    graph = dg.Definitions(assets=built, resources={"database": database}).resolve_asset_graph()
+    assert graph.get(dg.AssetKey(["csv_files"])).description == "From the tills."
+    assert dg.AssetKey(["csv_files"]) in graph.get(dg.AssetKey(["shop", "Customer"])).parent_keys
+    planned = plan_tables(orders_job.tables(), sources=sources)
+    assert [spec.key for spec in planned.external] == [files.key, dg.AssetKey(["shop", "Order"])]
+
+
 def test_foreign_keys_and_relations_are_lineage_of_columns() -> None:
     lineage = order_spec().metadata["dagster/column_lineage"].deps_by_column
     customer = [dg.TableColumnDep(dg.AssetKey(["shop", "Customer"]), "id")]
