@@ -81,24 +81,23 @@ def load_metadata(
     :param feed: Name of the record source; empty for the only one.
     :param watermark: How far the stream has come; `None` if that is not recorded.
     :param now: The present, to tell the lag of the watermark by; with a time zone.
-    :returns: What one stream did.
+    :returns: What one stream did. Each value is stored, and listed, with each partition; those that are seldom anything but 0 are
+        there only where they are.
     """
     counts = report.counts
+    seldom = {"superseded": counts.superseded, "bytes": report.sent_bytes}
     shown: dict[str, Any] = {
         **size_metadata(report, total),
         "rows": report.rows,
-        "affected": counts.affected,
         "inserted": counts.inserted,
         "updated": counts.updated,
         "unchanged": counts.unchanged,
         "deleted": counts.deleted,
         "rejected": counts.rejected,
-        "superseded": counts.superseded,
         "stubbed": counts.stubbed,
-        "batches": report.batches,
+        **{name: number for name, number in seldom.items() if number},
         "seconds": round(report.seconds, 3),
         "rows_per_second": round(report.rows_per_second),
-        "bytes": report.sent_bytes,
         "speed": report.speed.value,
         **watermark_metadata(watermark, now),
     }

@@ -158,15 +158,19 @@ async def synchronize(
 
 
 async def require_in_sync(
-    connection: ConnectionContext, tables: TableModule, table: Table, *, policy: SyncPolicy, schema_key: dg.AssetKey
+    connection: ConnectionContext, tables: TableModule, cls: type, *, policy: SyncPolicy, schema_key: dg.AssetKey
 ) -> None:
     """
     Compare one table with its class before rows are loaded into it; nothing is changed.
 
+    Only this class is formed, and what it refers to: each step does this, and all of them together would take the square of the
+    number of tables.
+
     :raises DriftError: if the live table, or a type it uses, is not as described.
     """
+    table = connection.get_table(cls)
     names = needed_names(table)
-    plan = await explorer_of(connection).plan(**tables.scope, policy=policy)
+    plan = await explorer_of(connection).plan(classes=(cls,), policy=policy)
     pending = [step.summary for step in plan.steps if touches(step.operation) & names]
     if pending:
         raise DriftError(

@@ -111,7 +111,7 @@ class TableLoader:
         try:
             async with database.connection(self.tables.options) as connection:
                 table = connection.get_table(self.cls)
-                await require_in_sync(connection, self.tables, table, policy=self.policy, schema_key=self.schema_key)
+                await require_in_sync(connection, self.tables, self.cls, policy=self.policy, schema_key=self.schema_key)
             stream = TableStream(database.pool, table, self._feed(), self.feed.sources[name], self.preview.rows, name)
             told = time.monotonic()
             async for load in load_slices(stream, wanted, concurrency=self.concurrency):

@@ -84,7 +84,8 @@ def test_what_became_of_the_rows_is_told_apart(loader: Loader) -> None:
     told = [shown(loader.load({orders_model.Customer: rows}), CUSTOMER) for rows in (first, second)]
     assert [(each["rows"], each["inserted"], each["updated"]) for each in told] == [(2, 2, 0), (2, 1, 1)]
     assert [each["dagster/row_count"] for each in told] == [2, 3]
-    assert {"seconds", "rows_per_second", "bytes", "speed", "batches"} <= set(told[0])
+    assert {"seconds", "rows_per_second", "speed"} <= set(told[0])
+    assert not {"superseded", "bytes"} & set(told[0])
 
 
 def test_each_run_shows_columns_and_their_lineage_as_they_were_then(loader: Loader) -> None:
