@@ -69,10 +69,10 @@ def test_the_page_of_the_schema_shows_the_plan_that_was_applied(
 def test_the_page_of_a_table_shows_columns_keys_and_relations(executable: str, pages: tuple[FlightsHome, str]) -> None:
     with browser_page(executable) as page:
         page.goto(f"{pages[1]}/assets/flights/Flight")
-        page.get_by_text("relation to Plane.tailnum").first.wait_for()
+        page.get_by_text("references Plane.tailnum").first.wait_for()
         page.get_by_text("Scheduled time of departure.").first.wait_for()
         text = page.inner_text("body")
     assert "references Airline.carrier" in text
-    assert "not enforced" in text
+    assert "references Airport.faa" in text
     assert "Scheduled time of departure." in text
     assert "primary key, 1 of 6" in text

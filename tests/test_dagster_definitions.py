@@ -27,7 +27,7 @@ from pysqlsync_dagster import (
     plan_tables,
 )
 from pysqlsync_engine.base import GeneratorOptions, History, LoadMode, LoadOptions
-from pysqlsync_engine.model.key_types import PrimaryKey
+from pysqlsync_engine.model.key_types import NotEnforced, PrimaryKey
 from tests import orders_job, orders_model
 
 
@@ -81,13 +81,14 @@ def test_a_foreign_key_is_shown_and_is_a_dependency() -> None:
 
 
 def test_a_relation_that_is_not_enforced_is_shown_but_is_no_dependency() -> None:
-    flights = definitions.defs.resolve_asset_graph().get(dg.AssetKey(["flights", "Flight"]))
-    planes = dg.AssetKey(["flights", "Plane"])
-    assert planes not in flights.parent_keys
-    schema = flights.metadata["dagster/column_schema"]
-    constraints = {column.name: column.constraints.other for column in schema.columns}
-    assert constraints["tailnum"] == ["relation to Plane.tailnum", "not enforced"]
-    assert "tailnum relates to Plane (tailnum), not enforced" in schema.constraints.other
+    plane = dataclasses.make_dataclass("Plane", [("tailnum", PrimaryKey[str])])
+    fields: list[Any] = [("id", PrimaryKey[int]), ("tailnum", NotEnforced[plane])]
+    flight = dataclasses.make_dataclass("Flight", fields)
+    spec = build_table_specs(TableModule(module_of(plane, flight)))[flight]
+    assert not list(spec.deps)
+    assert column(spec, "tailnum").constraints.other == ["relation to Plane.tailnum", "not enforced"]
+    constraints = spec.metadata["dagster/column_schema"].constraints.other
+    assert "tailnum relates to Plane (tailnum), not enforced" in constraints
 
 
 def test_a_unique_column_is_marked() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import os
 import signal
 import subprocess
@@ -28,7 +29,10 @@ from tests.changed import changed
 from tests.flights_home import PROJECT, FlightsHome, flights_home
 from tests.servers import Server
 
-TWO_DAYS = "1,785"
+TWO_DAYS = {"2013-01-01": 842, "2013-01-02": 943}
+TO_UNKNOWN_AIRPORTS = {"2013-01-01": 26, "2013-01-02": 26}
+"""Flights of these days to airports that the list does not have."""
+
 START_TIMEOUT_S = 120.0
 
 
@@ -38,7 +42,9 @@ def loaded_home() -> Iterator[FlightsHome]:
     with flights_home() as home:
         result = home.demo("--days", "2")
         assert result.returncode == 0, result.stdout + result.stderr
-        assert f"│ {TWO_DAYS} │" in result.stdout.replace("  ", "")
+        assert "verified: 32,696 rows = 32,644 in the tables + 52 set aside" in result.stdout
+        assert "stubs: 163 rows of Plane that only flights mention; 163 are new" in result.stdout
+        assert "dest refers to nothing (fk_Flight_dest): BQN, PSE, SJU, STT" in result.stdout
         assert "schema: applied" in result.stdout
         assert "make ui" in result.stdout
         yield home
@@ -52,18 +58,39 @@ def test_a_second_demo_plans_no_change_and_loads_the_same_rows(loaded_home: Flig
     result = loaded_home.demo("--days", "2")
     assert result.returncode == 0, result.stdout + result.stderr
     assert "schema: no changes" in result.stdout
-    assert "verified: all 32,696 rows" in result.stdout
+    assert "verified: 32,696 rows = 32,644 in the tables + 52 set aside" in result.stdout
+    assert "stubs: 163 rows of Plane that only flights mention; 0 are new" in result.stdout
 
 
 def test_the_days_of_a_demo_are_recorded_with_their_own_counts(loaded_home: FlightsHome) -> None:
-    with instance_of(loaded_home) as instance:
+    shown = days_of(loaded_home)
+    assert {key: numbers["rows"] for key, numbers in shown.items()} == TWO_DAYS
+    assert {key: numbers["rejected"] for key, numbers in shown.items()} == TO_UNKNOWN_AIRPORTS
+    stored = {key: numbers["dagster/partition_row_count"] for key, numbers in shown.items()}
+    assert stored == {key: rows - TO_UNKNOWN_AIRPORTS[key] for key, rows in TWO_DAYS.items()}
+
+
+def test_the_days_of_a_demo_show_their_own_rejected_rows(loaded_home: FlightsHome) -> None:
+    for key, numbers in days_of(loaded_home).items():
+        records = [json.loads(record.data["record"]) for record in numbers["rejected_rows"]]
+        assert len(records) == 10
+        assert {record["day"] for record in records} == {str(int(key[-2:]))}
+        assert {record["dest"] for record in records} <= {"BQN", "PSE", "SJU", "STT"}
+        assert {record.data["column"] for record in numbers["rejected_rows"]} == {"dest"}
+
+
+def days_of(home: FlightsHome) -> dict[str, dict[str, Any]]:
+    """:returns: What the pages show of the last load of each day, by partition key."""
+    with instance_of(home) as instance:
         records = instance.fetch_materializations(dg.AssetKey(["flights", "Flight"]), limit=2).records
-    counts = {
-        record.partition_key: record.asset_materialization.metadata["dagster/partition_row_count"].value
+    return {
+        str(record.partition_key): {
+            name: getattr(value, "records", value.value)
+            for name, value in record.asset_materialization.metadata.items()
+        }
         for record in records
         if record.asset_materialization is not None
     }
-    assert counts == {"2013-01-01": 842, "2013-01-02": 943}
 
 
 @pytest.mark.parametrize(
@@ -108,7 +135,7 @@ def test_a_demo_that_was_killed_is_finished_by_the_next_one(said: str) -> None:
         kill_when_it_says(home, said)
         result = home.demo("--days", "31")
         assert result.returncode == 0, result.stdout + result.stderr
-        assert "27,004" in result.stdout
+        assert "26,324 │      680" in result.stdout
         with instance_of(home) as instance:
             assert instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)) == []
 
@@ -142,11 +169,38 @@ def test_a_day_is_loaded_as_scheduled_and_then_with_the_actual_times(
     database = orders_job.resource(postgresql.parameters)
     flown = 'SELECT count(*), count("dep_time"), count("tailnum") FROM "flights"."Flight"'
     assert load_day(database, "scheduled").success
-    assert fetch(postgresql, flown) == [(842, 0, 0)]
+    assert fetch(postgresql, flown) == [(816, 0, 0)]
     assert load_day(database, "actual").success
-    assert fetch(postgresql, flown) == [(842, 838, 842)]
+    assert fetch(postgresql, flown) == [(816, 812, 816)]
     assert load_day(database, "scheduled").success
-    assert fetch(postgresql, flown) == [(842, 838, 842)]
+    assert fetch(postgresql, flown) == [(816, 812, 816)]
+    assert fetch(postgresql, REJECTED) == [("actual/2013-01-01", 26), ("scheduled/2013-01-01", 26)]
+
+
+REJECTED = 'SELECT batch, count(*) FROM "flights"."Flight__rejected" GROUP BY 1 ORDER BY 1'
+
+
+@pytest.mark.parametrize("postgresql", ["postgresql-system"], indirect=True)
+def test_flights_leave_quarantine_when_their_airport_is_known_and_they_are_loaded_again(
+    postgresql: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(orders_job.PASSWORD_VARIABLE, postgresql.parameters.password or "")
+    database = orders_job.resource(postgresql.parameters)
+    flights = """SELECT count(*), count(*) FILTER (WHERE dest = 'SJU') FROM "flights"."Flight" """
+    stubs = """SELECT count(*), count("type"), count("seats") FROM "flights"."Plane" WHERE "type" IS NULL"""
+    result = load_day(database, "actual")
+    checks = {(each.asset_key.path[-1], each.check_name): each for each in result.get_asset_check_evaluations()}
+    assert checks["Flight", "rejected_rows"].description == "26 of 842 rows of the last run were rejected"
+    assert all(check.passed for check in checks.values())
+    assert fetch(postgresql, flights) == [(816, 0)]
+    assert fetch(postgresql, stubs) == [(104, 0, 0)]
+    fetch(
+        postgresql,
+        """INSERT INTO "flights"."Airport" VALUES ('SJU', 'Luis Munoz Marin', 18.44, -66, 9, -4, 'N') RETURNING 1""",
+    )
+    assert load_day(database, "actual").success
+    assert fetch(postgresql, flights) == [(836, 20)]
+    assert fetch(postgresql, REJECTED) == [("actual/2013-01-01", 6)]
 
 
 def load_day(database: ServerResource, feed: str) -> dg.ExecuteInProcessResult:

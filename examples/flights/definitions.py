@@ -1,4 +1,9 @@
-"""The flights job as Dagster definitions: a schema, five tables, and one partition for each day of 2013."""
+"""
+The flights job as Dagster definitions: a schema, five tables, and one partition for each day of 2013.
+
+Flights refer to planes and airports that the other files do not have. What becomes of them is said in `FLIGHTS`, and why in
+`README.md`.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +15,31 @@ import dagster as dg
 from examples.flights import model
 from examples.flights.files import FlightFile, data_directory
 from examples.flights.source import FlightsByDay, FlightSource, table_file
-from pysqlsync_dagster import DatabaseResource, EmbeddedPostgreSQLResource, TableModule, build_assets
-from pysqlsync_engine.base import GeneratorOptions, entities
+from pysqlsync_dagster import (
+    AssetOptions,
+    CheckOptions,
+    DatabaseResource,
+    EmbeddedPostgreSQLResource,
+    SyncSchedule,
+    TableFeed,
+    TableModule,
+    build_sync_defs,
+)
+from pysqlsync_engine.base import GeneratorOptions, LoadOptions, OnError, entities
 
 NAMESPACE = "flights"
 
 DAYS = dg.DailyPartitionsDefinition("2013-01-01", end_date="2014-01-01", timezone="America/New_York")
 """A day is that of the scheduled departure, on the clocks of New York."""
+
+FLIGHTS = LoadOptions(
+    stubs=("tailnum",),  # planes that the register lacks are added
+    on_error=OnError.QUARANTINE,  # flights to airports that are not known are set aside
+)
+"""How flights are stored; the other tables are stored as a whole or not at all."""
+
+MAX_REJECTED_SHARE = 0.05
+"""Share of the flights of a run that may be set aside before the asset has a warning."""
 
 
 def database() -> EmbeddedPostgreSQLResource:
@@ -58,41 +81,22 @@ def flight_definitions(
     database: DatabaseResource, module: ModuleType = model, *, sources: Mapping[type, FlightSource] | None = None
 ) -> dg.Definitions:
     """
-    Build assets, jobs and the daily schedule.
+    Build assets, checks, jobs and the daily schedule.
 
     :param database: Where the tables are.
     :param sources: Where rows come from instead of the files of the package.
     """
     tables = flight_tables(module)
-    by_day = [
-        dg.define_asset_job(  # pyright: ignore[reportUnknownMemberType] - of Dagster
-            "flights_daily",
-            selection=dg.AssetSelection.assets([NAMESPACE, cls.__name__]),
-            description="Loads the flights of one day, or of several; the schema must be in sync.",
-        )
-        for cls in tables.partitions
-    ]
-    return dg.Definitions(
-        assets=build_assets(tables, sources=sources or flight_sources(module)),
-        resources={"database": database},
+    feeds = {
+        cls: TableFeed(source, load=FLIGHTS) if cls in tables.partitions else TableFeed(source)
+        for cls, source in (sources or flight_sources(module)).items()
+    }
+    return build_sync_defs(
+        tables,
+        target=database,
+        sources=feeds,
+        options=AssetOptions(concurrency=2),  # two days at a time, each in a transaction of its own
+        schedule=SyncSchedule(hour_of_day=6, timezone="America/New_York"),
+        checks=CheckOptions(max_rejected_share=MAX_REJECTED_SHARE),
         executor=dg.in_process_executor,  # steps are short: a process for each would take longer than its work
-        jobs=[
-            dg.define_asset_job(  # pyright: ignore[reportUnknownMemberType] - of Dagster
-                "flights_schema",
-                selection=dg.AssetSelection.assets([NAMESPACE, "schema"]),
-                description="Plans the schema, shows the plan, and applies it if nothing is lost by it.",
-            ),
-            dg.define_asset_job(  # pyright: ignore[reportUnknownMemberType] - of Dagster
-                "flights_all",
-                selection=dg.AssetSelection.all(),
-                description="Schema, all tables, and the flights of some days.",
-            ),
-            *by_day,
-        ],
-        schedules=[
-            dg.build_schedule_from_partitioned_job(  # pyright: ignore[reportUnknownMemberType] - of Dagster
-                job, hour_of_day=6
-            )
-            for job in by_day
-        ],
     )

@@ -12,7 +12,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from types import ModuleType
 from typing import Any
@@ -25,7 +25,7 @@ from examples.flights import model
 from examples.flights.definitions import DAYS, NAMESPACE, database, flight_definitions, flight_sources, flight_tables
 from examples.flights.home import DEMO_TAG, bury_killed_runs, only_one, prepare_home
 from examples.flights.progress import Display, watch
-from examples.flights.reader import count_rows_by_day
+from examples.flights.reader import Rejection, count_rejected_by_day, count_rows_by_day, count_stubs, rejections
 from pysqlsync_dagster import EmbeddedPostgreSQLResource
 from pysqlsync_engine.base import Hazard
 from pysqlsync_engine.errors import EngineError
@@ -34,6 +34,10 @@ LOCK_TIMEOUT_S = 20.0
 """How long to wait for a demo that was told to stop."""
 
 FIRST_DAY = date(2013, 1, 1)
+
+FEED = "actual"
+"""The record source of flights that is read unless a run says otherwise."""
+
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -42,17 +46,40 @@ class Loaded:
     """
     What a run did to one table.
 
-    :param rows: Rows by partition key; by `None` for a table that is loaded whole.
+    :param rows: Rows that the source had, by partition key; by `None` for a table that is loaded whole.
+    :param stubbed: Rows that were added to other tables.
     """
 
     name: str
     rows: Mapping[str | None, int]
     seconds: float
+    stubbed: int
 
     @property
     def total(self) -> int:
         """Rows of all partitions."""
         return sum(self.rows.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """
+    What the database has of one table, as queries count it.
+
+    :param rows: Rows by partition key; by `None` for a table that is loaded whole.
+    :param rejected: Rows that were set aside, by partition key.
+    :param rejections: Why these were set aside.
+    :param stubs: Rows that the source does not have, and that others refer to.
+    """
+
+    rows: Mapping[str | None, int]
+    rejected: Mapping[str | None, int] = field(default_factory=dict[str | None, int])
+    rejections: Sequence[Rejection] = ()
+    stubs: int = 0
+
+    def of(self, key: str | None) -> tuple[int, int]:
+        """:returns: Rows of the source that are in the table, and rows that were set aside, in a partition."""
+        return self.rows.get(key, 0) - (self.stubs if key is None else 0), self.rejected.get(key, 0)
 
 
 def day_keys(days: int) -> list[str]:
@@ -88,60 +115,87 @@ def loads(result: dg.ExecuteInProcessResult, module: ModuleType) -> list[Loaded]
     for described in flight_tables(module).tables():
         name = described.table.name
         rows: dict[str | None, int] = {}
-        seconds = 0.0
+        seconds, stubbed = 0.0, 0
         for event in result.get_asset_materialization_events():
             if event.asset_key == dg.AssetKey([str(name.namespace), name.name]):
                 shown = event.materialization.metadata
                 rows[event.partition] = int(str(shown["rows"].value))
+                stubbed += int(str(shown["stubbed"].value)) if "stubbed" in shown else 0
                 seconds += float(str(shown["seconds"].value))
-        found.append(Loaded(described.cls.__name__, rows, seconds))
+        found.append(Loaded(described.cls.__name__, rows, seconds, stubbed))
     return found
 
 
-async def count(resource: EmbeddedPostgreSQLResource, module: ModuleType) -> dict[str, dict[str | None, int]]:
-    """:returns: Rows in the database by name of the table, then by partition key, as queries count them."""
+async def count(resource: EmbeddedPostgreSQLResource, module: ModuleType) -> dict[str, Found]:
+    """:returns: What is in the database, by name of the table."""
     tables = flight_tables(module)
-    counted: dict[str, dict[str | None, int]] = {}
+    found: dict[str, Found] = {}
     async with resource.open(), resource.connection(tables.options) as connection:
         for cls in tables.classes:
             table = connection.get_table(cls)
             if cls in tables.partitions:
-                days = await count_rows_by_day(connection, table)
-                counted[cls.__name__] = {day.isoformat(): rows for day, rows in days.items()}
+                found[cls.__name__] = Found(
+                    {**await count_rows_by_day(connection, table)},
+                    {**await count_rejected_by_day(connection, table, FEED)},
+                    await rejections(connection, table, FEED),
+                )
             else:
-                counted[cls.__name__] = {None: await connection.count_rows(table)}
-    return counted
+                stubs = await count_stubs(connection, table) if cls.__name__ == "Plane" else 0
+                found[cls.__name__] = Found({None: await connection.count_rows(table)}, stubs=stubs)
+    return found
 
 
-def differences(loaded: Sequence[Loaded], counted: Mapping[str, Mapping[str | None, int]]) -> list[str]:
-    """:returns: One line for each table or day that does not have as many rows in the database as were loaded."""
-    return [
-        f"{each.name}{'' if key is None else f' {key}'}: loaded {rows:,} rows; found {counted[each.name].get(key, 0):,}"
-        for each in loaded
-        for key, rows in each.rows.items()
-        if counted[each.name].get(key, 0) != rows
-    ]
+def differences(loaded: Sequence[Loaded], found: Mapping[str, Found]) -> list[str]:
+    """:returns: One line for each table or day whose rows of the source are not all in the table or set aside."""
+    lines: list[str] = []
+    for each in loaded:
+        for key, rows in each.rows.items():
+            stored, rejected = found[each.name].of(key)
+            if stored + rejected != rows:
+                day = "" if key is None else f" {key}"
+                lines.append(
+                    f"{each.name}{day}: {rows:,} rows in the source; {stored:,} in the table, {rejected:,} set aside"
+                )
+    return lines
 
 
-def summary(loaded: Sequence[Loaded], counted: Mapping[str, Mapping[str | None, int]]) -> Grid:
+def summary(loaded: Sequence[Loaded], found: Mapping[str, Found]) -> Grid:
     """:returns: A line for each table: what was loaded, how fast, and what is in the database."""
     grid = Grid(title="Loaded through Dagster", title_justify="left")
-    grid.add_column("asset")
-    for heading in ("rows", "partitions", "seconds", "rows/s", "in the database"):
-        grid.add_column(heading, justify="right")
+    grid.add_column("asset", no_wrap=True)
+    for heading in ("rows", "days", "seconds", "rows/s", "stored", "rejected"):
+        grid.add_column(heading, justify="right", no_wrap=True)
     for each in loaded:
-        partitions = "" if None in each.rows else f"{len(each.rows):,}"
+        days = "" if None in each.rows else f"{len(each.rows):,}"
         speed = f"{each.total / each.seconds:,.0f}" if each.seconds else ""
-        found = sum(counted[each.name].values())
-        grid.add_row(
-            f"{NAMESPACE}/{each.name}", f"{each.total:,}", partitions, f"{each.seconds:.2f}", speed, f"{found:,}"
-        )
+        counts = found[each.name]
+        stored, rejected = (sum(counts.of(key)[index] for key in each.rows) for index in (0, 1))
+        numbers = (f"{each.seconds:.2f}", speed, f"{stored:,}", f"{rejected:,}")
+        grid.add_row(f"{NAMESPACE}/{each.name}", f"{each.total:,}", days, *numbers)
     return grid
+
+
+def report_orphans(console: Console, loaded: Sequence[Loaded], found: Mapping[str, Found]) -> None:
+    """Say what became of flights that refer to rows which the other files do not have."""
+    stubbed = sum(each.stubbed for each in loaded)
+    for each in loaded:
+        counts = found[each.name]
+        if counts.stubs:
+            console.print(f"stubs: {counts.stubs:,} rows of {each.name} that only flights mention; {stubbed:,} are new")
+        for rejection in counts.rejections:
+            place = f'{NAMESPACE}."{each.name}__rejected"'
+            values = ", ".join(rejection.values)
+            console.print(
+                f"set aside: {rejection.rows:,} rows in {place}: {rejection.column} {rejection.reason}: {values}",
+                markup=False,
+            )
 
 
 def report_schema(console: Console, result: dg.ExecuteInProcessResult) -> None:
     """Say what became of the schema; the whole plan if it was refused."""
     for evaluation in result.get_asset_check_evaluations():
+        if evaluation.check_name != "in_sync":
+            continue
         shown = {name: value.value for name, value in evaluation.metadata.items()}
         steps = f"{shown['steps']} {'step' if shown['steps'] == 1 else 'steps'}"
         console.print(f"schema: {shown['state']}, {steps}, hazards: {shown['hazards']}")
@@ -192,28 +246,33 @@ def run(console: Console, *, days: int, allow: Sequence[str] = (), module: Modul
             report_failures(console, result)
             return 1
         loaded = loads(result, module)
-        counted = asyncio.run(count(resource, module))
-        console.print(summary(loaded, counted))
-    return conclude(console, loaded, counted, days=days, seconds=time.monotonic() - began)
+        found = asyncio.run(count(resource, module))
+        console.print(summary(loaded, found))
+        report_orphans(console, loaded, found)
+    return conclude(console, loaded, found, days=days, seconds=time.monotonic() - began)
 
 
 def conclude(
     console: Console,
     loaded: Sequence[Loaded],
-    counted: Mapping[str, Mapping[str | None, int]],
+    found: Mapping[str, Found],
     *,
     days: int,
     seconds: float,
 ) -> int:
     """:returns: Exit status, after saying whether all is as it should be, and what to type next."""
-    wrong = differences(loaded, counted)
+    wrong = differences(loaded, found)
     if wrong:
-        console.print("[red]wrong[/]: the database does not have the rows that were loaded")
+        console.print("[red]wrong[/]: not all rows of the sources are in the tables or set aside")
         for line in wrong:
             console.print(f"  {line}", highlight=False)
         return 1
     total = sum(each.total for each in loaded)
-    console.print(f"[green]verified[/]: all {total:,} rows are in the database; {seconds:.1f} seconds in all")
+    rejected = sum(found[each.name].of(key)[1] for each in loaded for key in each.rows)
+    console.print(
+        f"[green]verified[/]: {total:,} rows = {total - rejected:,} in the tables + {rejected:,} set aside;"
+        f" {seconds:.1f} seconds in all"
+    )
     console.print("next:")
     console.print("  make ui             lineage, plan and runs in the browser", highlight=False)
     if days < DAYS.get_num_partitions():

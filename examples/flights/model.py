@@ -8,7 +8,7 @@ from typing import Annotated
 
 from strong_typing.auxiliary import MaxLength, float64, int8, int16
 
-from pysqlsync_engine.model.key_types import NotEnforced, PrimaryKey
+from pysqlsync_engine.model.key_types import PrimaryKey
 from pysqlsync_engine.model.type_markers import AwareDatetime
 
 
@@ -55,7 +55,7 @@ class Airline:
 @dataclass(slots=True)
 class Airport:
     """
-    Airport of the United States, or one that flights go to.
+    Airport of the United States.
 
     :param faa: Code of the Federal Aviation Administration.
     :param name: Usual name.
@@ -80,11 +80,14 @@ class Airport:
 @dataclass(slots=True)
 class Plane:
     """
-    Aircraft in the register of the Federal Aviation Administration.
+    Aircraft in the register of the Federal Aviation Administration, or one that is known from flights only.
+
+    Some airlines report numbers of their own. A plane that flights mention, and the register does not have, is a row with
+    nothing but its tail number.
 
     :param tailnum: Registration mark, painted on the tail.
     :param year: Year of manufacture.
-    :param type: Kind of aircraft.
+    :param type: Kind of aircraft; unknown for planes that are not in the register.
     :param manufacturer: Who made it.
     :param model: Model, as the maker names it.
     :param engines: Number of engines.
@@ -95,13 +98,13 @@ class Plane:
 
     tailnum: PrimaryKey[Annotated[str, MaxLength(6)]]
     year: int16 | None
-    type: PlaneType
-    manufacturer: Annotated[str, MaxLength(64)]
-    model: Annotated[str, MaxLength(32)]
-    engines: int8
-    seats: int16
+    type: PlaneType | None
+    manufacturer: Annotated[str, MaxLength(64)] | None
+    model: Annotated[str, MaxLength(32)] | None
+    engines: int8 | None
+    seats: int16 | None
     speed: int16 | None
-    engine: EngineType
+    engine: EngineType | None
 
 
 @dataclass(slots=True)
@@ -163,9 +166,9 @@ class Flight:
     :param arr_delay: Minutes between scheduled and actual arrival; negative if early.
     :param carrier: Airline that operates the flight.
     :param flight: Number of the flight, unique by airline, airport and day.
-    :param tailnum: Aircraft; not all are in the register.
+    :param tailnum: Aircraft; unknown for some flights that were cancelled.
     :param origin: Airport of departure.
-    :param dest: Airport of arrival; not all are in the list of airports.
+    :param dest: Airport of arrival.
     :param air_time: Minutes in the air.
     :param distance: Miles between the airports.
     :param hour: Hour of the scheduled departure.
@@ -184,9 +187,9 @@ class Flight:
     arr_delay: int16 | None
     carrier: PrimaryKey[Airline]
     flight: PrimaryKey[int16]
-    tailnum: NotEnforced[Plane] | None
+    tailnum: Plane | None
     origin: PrimaryKey[Airport]
-    dest: NotEnforced[Airport]
+    dest: Airport
     air_time: int16 | None
     distance: int16
     hour: int8

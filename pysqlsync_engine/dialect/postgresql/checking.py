@@ -44,8 +44,12 @@ class Checker:
         :returns: How many rows are left out, and how many were added elsewhere.
         """
         await self._check_casts()
-        for condition, reason, column in self._conditions():
-            await self._take(f"SELECT q.{self._staging.number} FROM {self._rows} q WHERE {condition}", reason, column)
+        conditions = list(self._conditions())
+        if await self._is_any_true([condition for condition, *_ in conditions]):
+            for condition, reason, column in conditions:
+                await self._take(
+                    f"SELECT q.{self._staging.number} FROM {self._rows} q WHERE {condition}", reason, column
+                )
         for name, lookup in ((t.column.name, t.lookup) for t in self._staging.transfers):
             if lookup is not None and not lookup.extensible:
                 query = (
@@ -67,6 +71,20 @@ class Checker:
             if error.sqlstate is None or error.sqlstate[:2] != SYNTAX_OR_ACCESS:
                 raise
             return 0
+
+    async def _is_any_true(self, conditions: Sequence[str]) -> bool:
+        """:returns: False if no row has one of some conditions, which is asked for all at once; true if nobody can tell."""
+        if not conditions:
+            return False
+        condition = " OR ".join(f"({each})" for each in conditions)
+        try:
+            async with self._session.transaction():
+                ((found,),) = await self._session.fetch(f"SELECT EXISTS (SELECT FROM {self._rows} q WHERE {condition})")
+        except StatementError as error:
+            if error.sqlstate is None or error.sqlstate[:2] != SYNTAX_OR_ACCESS:
+                raise
+            return True
+        return found
 
     async def _check_casts(self) -> None:
         """Set aside what is no text of its type."""
