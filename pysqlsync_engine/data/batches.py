@@ -18,6 +18,7 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any, TypeAlias, TypeVar
 
+from pysqlsync_engine.data.parts import EncodedBatch, Part, Run
 from pysqlsync_engine.data.sources import BadRecord, Batches, Fields, Window
 from pysqlsync_engine.session import Batch, Row
 
@@ -28,10 +29,16 @@ Lenient: TypeAlias = Iterable[Batch | BadRecord] | AsyncIterable[Batch | BadReco
 """Rows in batches, and among them records that cannot be read; sync or async."""
 
 MAX_BATCH_BYTES = 4 * 1024 * 1024
-"""Estimate of the memory that the values of a batch take when sent, above which no row is added."""
+"""Estimate of the memory that the values of rows take when sent, above which no row is added to what is sent with one statement."""
 
 MAX_BATCH_ROWS = 32_768
-"""Most rows of a batch, however small."""
+"""Most rows that are sent with one statement, however small, where it takes a number of them that is known before."""
+
+BLOCK_BYTES = 256 * 1024
+"""
+Estimate of the memory of the rows that are taken from a source at once: few enough that the server still has some to do while the
+next ones are made.
+"""
 
 _CHUNK_ROWS = 256
 """Rows that are taken from a source at once, between two estimates of their size."""
@@ -149,17 +156,39 @@ async def bounded(batches: Lenient) -> AsyncGenerator[Batch | BadRecord]:
             for chunk in _fitting(batch):
                 pending += chunk
                 size += estimate_bytes(chunk)
-                if size >= MAX_BATCH_BYTES or len(pending) >= MAX_BATCH_ROWS:
+                if size >= min(BLOCK_BYTES, MAX_BATCH_BYTES) or len(pending) >= MAX_BATCH_ROWS:
                     yield pending
                     pending, size = [], 0
     if pending:
         yield pending
 
 
+async def joined(parts: AsyncIterator[Part]) -> AsyncGenerator[Part]:
+    """:returns: The parts, with as many rows together as are worth a statement of their own."""
+    runs: list[Run] = []
+    size = rows = 0
+    last: EncodedBatch | None = None
+    async for part in parts:
+        if last is not None and (
+            not isinstance(part, EncodedBatch) or size >= MAX_BATCH_BYTES or rows >= MAX_BATCH_ROWS
+        ):
+            yield last.with_runs(runs)
+            runs, size, rows, last = [], 0, 0, None
+        if isinstance(part, EncodedBatch):
+            runs += part.runs
+            size += sum(estimate_bytes(run.rows) for run in part.runs)
+            rows += len(part)
+            last = part
+        else:
+            yield part
+    if last is not None:
+        yield last.with_runs(runs)
+
+
 def _fitting(batch: Batch) -> Iterable[Batch]:
     """:returns: The batch, in pieces that are small against the limits."""
     row_bytes = estimate_bytes(batch) // max(1, len(batch))
-    step = max(1, min(MAX_BATCH_ROWS // 8, MAX_BATCH_BYTES // 8 // (row_bytes + 1)))
+    step = max(1, min(MAX_BATCH_ROWS // 8, min(BLOCK_BYTES, MAX_BATCH_BYTES) // 4 // (row_bytes + 1)))
     if len(batch) <= step:
         return (batch,)
     return (batch[start : start + step] for start in range(0, len(batch), step))

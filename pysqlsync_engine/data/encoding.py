@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 
 from pysqlsync_engine.data.codec import (
@@ -21,6 +22,9 @@ from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.errors import EngineError, RowError, StatementError
 from pysqlsync_engine.session import Batch
 
+REMEMBERED_RUNS = 36
+"""Runs of rows that are kept for a while: those of a statement, and those that are prepared for the next one."""
+
 
 class TupleEncoder:
     """Makes parts of a stream of tuples, and remembers those that are being sent, to say what is wrong with them."""
@@ -34,7 +38,7 @@ class TupleEncoder:
         """
         self._target = target
         self._hooks = hooks
-        self._run = Run((), 1)
+        self._runs: deque[Run] = deque(maxlen=REMEMBERED_RUNS)
         self._encode = compile_numbered_encoder(hooks) if numbered else plain_encoder(hooks)
         # an expression may leave it to the driver to refuse a value; it would then refuse the batch as a whole
         self._check = compile_numbered_encoder([None if hook is None else Hook(hook.encode) for hook in hooks])
@@ -49,11 +53,12 @@ class TupleEncoder:
         :param first: Number of the first row.
         :returns: The rows for the store.
         """
-        self._run = Run(rows, first)
+        run = Run(rows, first)
+        self._runs.append(run)
         if self.is_lenient:
-            yield from self._checked_parts(self._run)
+            yield from self._checked_parts(run)
         else:
-            yield EncodedBatch((self._run,), self._encode)
+            yield EncodedBatch((run,), self._encode)
 
     def _checked_parts(self, run: Run) -> Iterator[Part]:
         """:returns: The rows that can be encoded, and apart from them those that cannot."""
@@ -76,15 +81,18 @@ class TupleEncoder:
 
     def explain(self, error: StatementError) -> EngineError:
         """:returns: What is wrong with the rows that are being sent; the same error if their values are fine."""
-        cell = find_bad_cell(self._run.rows, self._hooks)
-        if cell is None:
-            return error
-        column = None if cell.field is None else self._target.columns[cell.field].name.name
-        return self._target.row_error(column, self._run.first + cell.index, cell.reason, shorten(cell.value))
+        for run in self._runs:
+            cell = find_bad_cell(run.rows, self._hooks)
+            if cell is not None:
+                column = None if cell.field is None else self._target.columns[cell.field].name.name
+                return self._target.row_error(column, run.first + cell.index, cell.reason, shorten(cell.value))
+        return error
 
     def with_value(self, error: RowError) -> RowError:
         """:returns: The error, with the value at fault if it tells none and the row is among those that are being sent."""
-        return with_value(error, self._run, self._target)
+        for run in self._runs:
+            error = with_value(error, run, self._target)
+        return error
 
 
 def with_value(error: RowError, run: Run, target: LoadTarget) -> RowError:

@@ -42,7 +42,17 @@ class EncodedBatch:
         return sum(len(run.rows) for run in self.runs)
 
     def __iter__(self) -> Iterator[Row]:
-        return chain.from_iterable(chain.from_iterable(map(self._encoded, self.runs)))
+        return chain.from_iterable(map(self.encode, self.blocks()))
+
+    def blocks(self) -> Iterator[Run]:
+        """:returns: The rows, a few at a time, not encoded yet."""
+        for run in self.runs:
+            for start in range(0, len(run.rows), ENCODED_ROWS):
+                yield Run(run.rows[start : start + ENCODED_ROWS], run.first + start)
+
+    def encode(self, block: Run) -> Batch:
+        """:returns: Rows of a block as the driver takes them; raises whatever a hook raises."""
+        return self._encode(block.rows, block.first)
 
     def recoded(self, encode: NumberedEncoder) -> EncodedBatch:
         """:returns: The same rows, encoded in another way."""
@@ -51,6 +61,18 @@ class EncodedBatch:
     def with_runs(self, runs: Sequence[Run]) -> EncodedBatch:
         """:returns: Other rows, encoded in the same way."""
         return EncodedBatch(runs, self._encode)
+
+    def split(self, number: int) -> tuple[EncodedBatch, EncodedBatch]:
+        """:returns: The rows before the one that has a number in the stream, and those from there on."""
+        before: list[Run] = []
+        rest: list[Run] = []
+        for run in self.runs:
+            place = min(max(number - run.first, 0), len(run.rows))
+            if place:
+                before.append(Run(run.rows[:place], run.first))
+            if place < len(run.rows):
+                rest.append(Run(run.rows[place:], run.first + place))
+        return self.with_runs(before), self.with_runs(rest)
 
     def number_of(self, position: int) -> int:
         """
@@ -62,12 +84,6 @@ class EncodedBatch:
                 return run.first + position - 1
             position -= len(run.rows)
         raise IndexError("the batch has fewer rows")
-
-    def _encoded(self, run: Run) -> Iterator[Batch]:
-        rows, encode = run.rows, self._encode
-        return (
-            encode(rows[start : start + ENCODED_ROWS], run.first + start) for start in range(0, len(rows), ENCODED_ROWS)
-        )
 
 
 @dataclass(frozen=True, slots=True)

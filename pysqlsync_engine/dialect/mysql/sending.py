@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import aclosing, suppress
 from typing import TypeAlias
 
+from pysqlsync_engine.data.batches import joined
 from pysqlsync_engine.data.parts import EncodedBatch, Part, Rejects
 from pysqlsync_engine.data.text import TextPart
 from pysqlsync_engine.dialect.mysql.refusals import is_about_row
@@ -83,20 +84,26 @@ class Ahead:
 async def _gather(parts: AsyncIterator[Part]) -> AsyncGenerator[Gathered]:
     texts: list[TextPart] = []
     size = 0
-    async for part in parts:
-        # what is sent meanwhile has its turn
-        await asyncio.sleep(0)
-        is_alike = isinstance(part, TextPart) and texts and _is_alike(part, texts[0])
-        if texts and (not is_alike or size >= MAX_TEXT_BYTES):
+    async with aclosing(_yielding(parts)) as given, aclosing(joined(given)) as gathered:
+        async for part in gathered:
+            is_alike = isinstance(part, TextPart) and texts and _is_alike(part, texts[0])
+            if texts and (not is_alike or size >= MAX_TEXT_BYTES):
+                yield tuple(texts)
+                texts, size = [], 0
+            if isinstance(part, TextPart):
+                texts.append(part)
+                size += len(part.records)
+            else:
+                yield part
+        if texts:
             yield tuple(texts)
-            texts, size = [], 0
-        if isinstance(part, TextPart):
-            texts.append(part)
-            size += len(part.records)
-        else:
-            yield part
-    if texts:
-        yield tuple(texts)
+
+
+async def _yielding(parts: AsyncIterator[Part]) -> AsyncGenerator[Part]:
+    """:returns: The parts; what is sent meanwhile has its turn before each."""
+    async for part in parts:
+        await asyncio.sleep(0)
+        yield part
 
 
 def _is_alike(part: TextPart, other: TextPart) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from pysqlsync_engine.data.lines import NULL, LineEncoder, escape
-from pysqlsync_engine.data.parts import ENCODED_ROWS, EncodedBatch
+from pysqlsync_engine.data.parts import EncodedBatch
 from pysqlsync_engine.data.text import TSV, TextFormat, TextPart
 from pysqlsync_engine.dialect.mysql.staging import Cell
 from pysqlsync_engine.dialect.mysql.wire import MAX_PACKET_BYTES, value_lists
@@ -90,17 +90,12 @@ def ship_rows(
     :param encode: Makes integers and text of the values of rows.
     """
 
-    def blocks() -> Iterator[Batch]:
-        for run in batch.runs:
-            for start in range(0, len(run.rows), ENCODED_ROWS):
-                yield run.rows[start : start + ENCODED_ROWS]
-
     return Shipment(
         TSV,
         tuple(cells),
         tuple((run.first, len(run.rows)) for run in batch.runs),
-        lambda: (encode_lines(block).encode() for block in blocks()),
-        lambda: (encode(block) for block in blocks()),
+        lambda: (encode_lines(block.rows).encode() for block in batch.blocks()),
+        lambda: (encode(block.rows) for block in batch.blocks()),
     )
 
 

@@ -9,7 +9,6 @@ from pysqlsync_engine.data.load_report import Counts
 from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.dialect.postgresql.history import HistoryMerge
 from pysqlsync_engine.dialect.postgresql.staging import Relation, Staging, names
-from pysqlsync_engine.model.data_types import SqlCharacter
 from pysqlsync_engine.model.object_types import IdentityMode
 from pysqlsync_engine.session import Session
 
@@ -33,7 +32,7 @@ transaction has inserted so far (https://www.postgresql.org/docs/current/monitor
 MAX_ARRAY_KEYS = 1_000_000
 """Most keys that the server is to hold in an array."""
 
-JOIN_MEMORY = "64MB"
+MERGE_MEMORY = "64MB"
 """What the server may use for a join or a sort before it writes to its disk."""
 
 REFERENCED = """
@@ -298,20 +297,20 @@ def _update_or_insert(staging: Staging, query: str) -> str:
     )
 
 
-async def prepare_join(session: Session, staging: Staging) -> None:
+async def prepare_merge(session: Session, staging: Staging) -> None:
     """
-    Where staged rows are to be joined with the table, let the server know how many these are and how their keys are spread, and
-    use memory for them, until the end of the transaction.
+    Let the server use memory for the order of staged rows until the end of the transaction; and where they are to be joined with the
+    table, let it know how many these are and how their keys are spread.
     """
     options = staging.target.options
     is_joined = staging.target.mode not in {LoadMode.INSERT, LoadMode.UPSERT}
     if staging.keys and (is_joined or staging.is_partial or options.only_changed):
         await session.execute(f"ANALYZE {staging.name} ({names(staging.keys)})")
-        await session.fetch(
-            "SELECT pg_catalog.set_config('work_mem', $1, true)"
-            " WHERE pg_catalog.pg_size_bytes(pg_catalog.current_setting('work_mem')) < pg_catalog.pg_size_bytes($1)",
-            JOIN_MEMORY,
-        )
+    await session.fetch(
+        "SELECT pg_catalog.set_config('work_mem', $1, true)"
+        " WHERE pg_catalog.pg_size_bytes(pg_catalog.current_setting('work_mem')) < pg_catalog.pg_size_bytes($1)",
+        MERGE_MEMORY,
+    )
 
 
 async def _count_keys(session: Session, staging: Staging, relation: Relation) -> int:
@@ -328,23 +327,6 @@ async def _count_older(session: Session, staging: Staging, relation: Relation) -
     )
     ((older,),) = await session.fetch(query)
     return older
-
-
-async def find_watermark(session: Session, staging: Staging) -> str | None:
-    """:returns: The highest value of the watermark's column in the staged rows, as text; `None` if there is none."""
-    watermark = staging.target.options.watermark
-    if watermark is None or watermark.column is None:
-        return None
-    column = staging.target.table.column(watermark.column)
-    # text is compared by code points, as Python does
-    collation = ' COLLATE "C"' if isinstance(column.data_type, SqlCharacter) else ""
-    name = f"s.{column.name}"
-    # not every type that has an order has a highest value to the server
-    found = await session.fetch(
-        f"SELECT {name}::text FROM ({staging.rows(staging.rows_staged)}) s WHERE {name} IS NOT NULL"
-        f" ORDER BY {name}{collation} DESC LIMIT 1"
-    )
-    return next((value for (value,) in found), None)
 
 
 async def advance_identity(session: Session, target: LoadTarget) -> None:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterator, Sequence
 
 from pysqlsync_engine.capabilities import Capabilities
+from pysqlsync_engine.data.batches import joined
 from pysqlsync_engine.data.guard import record_pattern
 from pysqlsync_engine.data.hooks import Hook
 from pysqlsync_engine.data.load_report import Counts, Outcome
@@ -16,11 +17,12 @@ from pysqlsync_engine.data.text import TextPart, TextRules
 from pysqlsync_engine.dialect.postgresql.checking import Checker
 from pysqlsync_engine.dialect.postgresql.copying import Copier
 from pysqlsync_engine.dialect.postgresql.locating import add_labels
-from pysqlsync_engine.dialect.postgresql.merging import advance_identity, find_watermark, make_merge, prepare_join
+from pysqlsync_engine.dialect.postgresql.merging import advance_identity, make_merge, prepare_merge
 from pysqlsync_engine.dialect.postgresql.refusals import is_about_row
 from pysqlsync_engine.dialect.postgresql.rejects import Rejected
 from pysqlsync_engine.dialect.postgresql.staging import Staging
 from pysqlsync_engine.dialect.postgresql.transfer import Transfer
+from pysqlsync_engine.dialect.postgresql.watermarks import find_watermark
 from pysqlsync_engine.errors import RowError, StatementError
 from pysqlsync_engine.session import Session
 
@@ -52,10 +54,10 @@ class LenientStore:
         for statement in staging.create():
             await session.execute(statement)
         copier = LenientCopier(session, staging, rejected)
-        async for part in parts:
+        async for part in joined(parts):
             await copier.send(part)
         await add_labels(session, staging)
-        await prepare_join(session, staging)
+        await prepare_merge(session, staging)
         # the keys of rows that never were in the staging table are not known
         keeps_missing = rejected.rows > 0
         spared = None

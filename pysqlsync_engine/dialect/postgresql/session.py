@@ -6,7 +6,7 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import Any
 
 from pysqlsync_engine.capabilities import Capabilities, ServerVersion
@@ -27,6 +27,7 @@ from pysqlsync_engine.dialect.postgresql.connecting import (
     protection,
     without_frames,
 )
+from pysqlsync_engine.dialect.postgresql.driver_feed import DriverFeed, each_row
 from pysqlsync_engine.errors import ConnectError, DialectError, LockTimeoutError, StatementError
 from pysqlsync_engine.model.id_types import QualifiedId
 from pysqlsync_engine.parameters import ConnectionParameters
@@ -155,25 +156,24 @@ class PostgreSQLSession:
         await self.fetch("SELECT pg_catalog.set_config('lock_timeout', $1, false)", setting)
 
     async def copy(self, table: QualifiedId, columns: Sequence[str], batches: AsyncIterator[Iterable[Row]]) -> int:
-        sent = 0
-        async for batch in batches:
-            # one COPY per batch, so that a refused row is known before the next batch is asked for
-            sent += await self._copy_batch(table, columns, batch, sent)
-        return sent
-
-    async def _copy_batch(self, table: QualifiedId, columns: Sequence[str], batch: Iterable[Row], sent: int) -> int:
+        feed = DriverFeed(batches)
         statement = f"COPY {table}"
         try:
             with _translated(statement):
-                tag: str = await self._connection.copy_records_to_table(
-                    table.name, schema_name=table.namespace, columns=list(columns), records=batch
-                )
+                async with aclosing(each_row(feed)) as rows:
+                    tag: str = await self._connection.copy_records_to_table(
+                        table.name, schema_name=table.namespace, columns=list(columns), records=rows
+                    )
         except StatementError as error:
-            line, column = copy_place(_field(error.__cause__, "context"), table.name)
-            error.row = None if line is None else sent + line
+            if feed.error is not None:
+                # the driver cannot tell its own failures from those of whoever makes the rows
+                raise feed.error from feed.error.__cause__
+            error.row, column = copy_place(_field(error.__cause__, "context"), table.name)
             error.column = error.column or (column if column in columns else None)
             raise
         except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+            if error is feed.error:
+                raise
             raise StatementError(f"a value cannot be sent: {error}", statement=statement) from error
         return affected(tag)
 
@@ -197,7 +197,7 @@ class PostgreSQLSession:
         :returns: Number of rows that the server read.
         :raises StatementError: if it refuses one; its `row` is then the line, counted from the first of the chunks.
         """
-        feed = _Feed(chunks)
+        feed = DriverFeed(chunks)
         options: dict[str, Any] = {"format": "text", "delimiter": delimiter, "null": null, "encoding": "UTF8"}
         if quote is not None:
             options |= {"format": "csv", "quote": quote, "force_null": list(columns)}
@@ -214,26 +214,6 @@ class PostgreSQLSession:
             error.column = error.column or (column if column in columns else None)
             raise
         return affected(tag)
-
-
-class _Feed:
-    """Chunks for the driver; keeps the error that they end with."""
-
-    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
-        self._chunks = chunks
-        self.error: Exception | None = None
-
-    def __aiter__(self) -> _Feed:
-        return self
-
-    async def __anext__(self) -> bytes:
-        try:
-            return await anext(self._chunks)
-        except StopAsyncIteration:
-            raise
-        except Exception as error:
-            self.error = error
-            raise
 
 
 def _is_closed(connection: Any) -> bool:

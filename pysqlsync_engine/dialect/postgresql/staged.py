@@ -9,12 +9,14 @@ from pysqlsync_engine.data.load_report import Counts, Outcome
 from pysqlsync_engine.data.parts import Part
 from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.data.text import TextRules
-from pysqlsync_engine.dialect.postgresql.copying import Copier, Feed
+from pysqlsync_engine.dialect.postgresql.copying import Copier
+from pysqlsync_engine.dialect.postgresql.feeding import Feed
 from pysqlsync_engine.dialect.postgresql.locating import add_labels, add_stubs, check_rows, locate
-from pysqlsync_engine.dialect.postgresql.merging import advance_identity, find_watermark, make_merge, prepare_join
+from pysqlsync_engine.dialect.postgresql.merging import advance_identity, make_merge, prepare_merge
 from pysqlsync_engine.dialect.postgresql.refusals import is_about_row
 from pysqlsync_engine.dialect.postgresql.staging import Staging
 from pysqlsync_engine.dialect.postgresql.transfer import Transfer
+from pysqlsync_engine.dialect.postgresql.watermarks import find_watermark
 from pysqlsync_engine.errors import StatementError
 from pysqlsync_engine.session import Session
 
@@ -46,7 +48,7 @@ class StagedStore:
         await copier.send(feed)
         await add_labels(session, staging)
         await check_rows(session, staging, copier.numbers)
-        await prepare_join(session, staging)
+        await prepare_merge(session, staging)
         stubbed = await add_stubs(session, staging)
         counts = await self._merge(session, staging, copier)
         watermark = await find_watermark(session, staging)

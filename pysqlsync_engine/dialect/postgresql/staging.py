@@ -18,7 +18,7 @@ from pysqlsync_engine.model.data_types import (
     SqlType,
 )
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
-from pysqlsync_engine.model.object_types import Column
+from pysqlsync_engine.model.object_types import Column, Lookup
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +209,11 @@ def _expression(transfer: Transfer, position: int) -> str:
         first, last = transfer.limits
         return f"CASE {name} WHEN '-infinity' THEN {first} WHEN 'infinity' THEN {last} ELSE {name} END"
     return name
+
+
+def labels_of(lookup: Lookup, limit: int) -> str:
+    """:returns: Query for labels and their numbers."""
+    return f'SELECT "value", "id" FROM {lookup.table} LIMIT {limit:d}'
 
 
 def names(columns: Iterable[LocalId], prefix: str = "") -> str:

@@ -1,0 +1,138 @@
+"""
+Stores rows by COPY into the table itself: those that are inserted, and others where the table turns out to be empty. From the first
+row on that cannot be stored so, rows go by way of a staging table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+
+from pysqlsync_engine.data.encoding import plain_encoder
+from pysqlsync_engine.data.hooks import Detour, Hook
+from pysqlsync_engine.data.load_options import LoadMode, OnDuplicate
+from pysqlsync_engine.data.load_report import Counts, Outcome
+from pysqlsync_engine.data.parts import Part
+from pysqlsync_engine.data.target import LoadTarget
+from pysqlsync_engine.data.text import TextRules
+from pysqlsync_engine.dialect.postgresql.claiming import claim_empty
+from pysqlsync_engine.dialect.postgresql.copying import CannotSkipError, Copier
+from pysqlsync_engine.dialect.postgresql.feeding import Feed
+from pysqlsync_engine.dialect.postgresql.lookup_ids import lookup_ids
+from pysqlsync_engine.dialect.postgresql.merging import advance_identity
+from pysqlsync_engine.dialect.postgresql.staged import StagedStore
+from pysqlsync_engine.dialect.postgresql.transfer import Transfer, watch_limits
+from pysqlsync_engine.dialect.postgresql.watermarks import find_highest, highest_of
+from pysqlsync_engine.errors import RowError
+from pysqlsync_engine.session import Session
+
+UNIQUE_VIOLATION = "23505"
+
+_FILLING = frozenset({LoadMode.UPSERT, LoadMode.REPLACE, LoadMode.MIRROR})
+"""Modes that do the same with an empty table: they insert the rows."""
+
+
+def inserts_directly(target: LoadTarget, transfers: Sequence[Transfer]) -> bool:
+    """:returns: True if rows that are inserted can be copied into the table itself."""
+    watermark = target.options.watermark
+    return (
+        target.mode is LoadMode.INSERT
+        # rows that were there before have values as well
+        and (watermark is None or watermark.column is None)
+        and _is_plain(target, transfers)
+    )
+
+
+def fills_directly(target: LoadTarget, transfers: Sequence[Transfer]) -> bool:
+    """:returns: True if rows can be copied into the table itself if it is empty."""
+    named = {column.name.name for column in target.columns}
+    return (
+        target.mode in _FILLING
+        and target.options.on_duplicate is OnDuplicate.LAST
+        and bool(target.key_names)
+        and named.issuperset(target.key_names)
+        and not any(transfer.lookup is not None for transfer in transfers)
+        and _is_plain(target, transfers)
+    )
+
+
+def _is_plain(target: LoadTarget, transfers: Sequence[Transfer]) -> bool:
+    named = {column.name for column in target.columns}
+    looked_up = {(each.column.name, each.lookup.table) for each in transfers if each.lookup is not None}
+    return not any(each.cast is not None for each in transfers) and all(
+        # such a key is checked at the end of a statement, when COPY no longer knows the number of the row
+        named.isdisjoint(key.columns) or (key.columns[0], key.referenced_table) in looked_up
+        for key in target.table.foreign_keys
+    )
+
+
+class DirectStore:
+    """Copies rows that are inserted; see `RowStore` for what its methods promise."""
+
+    is_numbered = False
+
+    def __init__(self, target: LoadTarget, transfers: Sequence[Transfer], rules: TextRules) -> None:
+        self._target = target
+        self._transfers = transfers
+        self._staged = StagedStore(target, transfers, rules)
+        self._labels = lookup_ids(transfers, target.types)
+        self.hooks: Sequence[Hook | None] = [
+            watch_limits(transfer.hook)
+            if transfer.limits is not None
+            else (transfer.hook if labels is None else labels.hook)
+            for transfer, labels in zip(transfers, self._labels, strict=True)
+        ]
+        self.text = rules
+
+    async def prepare(self, session: Session) -> None:
+        del session
+
+    async def store(self, session: Session, parts: AsyncIterator[Part]) -> Outcome:
+        feed = Feed(parts)
+        labels = [each for each in self._labels if each is not None]
+        for each in labels:
+            await each.read(session)
+        copier = Copier(session, self._target, self._target.table.name, takes_text=not labels, may_skip_rows=True)
+        try:
+            await copier.send(feed)
+        except (Detour, CannotSkipError):
+            feed.recode(plain_encoder(self._staged.hooks))
+            outcome = await self._staged.store_from(session, feed)
+            return replace(outcome, counts=outcome.counts + Counts(inserted=copier.stored))
+        await advance_identity(session, self._target)
+        return Outcome(Counts(inserted=copier.stored))
+
+
+class FillingStore(DirectStore):
+    """Copies rows into a table that is empty, and merges them into one that is not."""
+
+    async def store(self, session: Session, parts: AsyncIterator[Part]) -> Outcome:
+        feed = Feed(parts)
+        if not await claim_empty(session, self._target.table.name):
+            feed.recode(plain_encoder(self._staged.hooks))
+            return await self._staged.store_from(session, feed)
+        copier = Copier(session, self._target, self._target.table.name, saves=True)
+        try:
+            await copier.send(feed)
+        except (Detour, CannotSkipError):
+            return await self._merge_rest(session, feed, copier.stored)
+        except RowError:
+            if copier.refusal is None or copier.refusal.sqlstate != UNIQUE_VIOLATION:
+                raise
+            # a key that the stream has twice
+            return await self._merge_rest(session, feed, copier.stored)
+        await advance_identity(session, self._target)
+        return Outcome(Counts(inserted=copier.stored), await find_highest(session, self._target))
+
+    async def _merge_rest(self, session: Session, feed: Feed, stored: int) -> Outcome:
+        """Upsert the rows that are left: others have their keys only if they are of this stream."""
+        highest = await find_highest(session, self._target)
+        options = replace(self._target.options, mode=LoadMode.UPSERT, only_changed=False)
+        store = StagedStore(replace(self._target, options=options), self._transfers, self.text)
+        feed.recode(plain_encoder(store.hooks))
+        outcome = await store.store_from(session, feed)
+        counts = outcome.counts
+        counts = replace(
+            counts, inserted=stored + counts.inserted, updated=0, superseded=counts.superseded + counts.updated
+        )
+        return Outcome(counts, await highest_of(session, self._target, [highest, outcome.watermark]), outcome.notes)

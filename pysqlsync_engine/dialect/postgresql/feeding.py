@@ -1,0 +1,215 @@
+"""The parts of a stream on their way to COPY, and which numbers their rows have."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Protocol
+
+from pysqlsync_engine.data.batches import estimate_bytes
+from pysqlsync_engine.data.codec import NumberedEncoder
+from pysqlsync_engine.data.guard import record_pattern
+from pysqlsync_engine.data.hooks import Detour
+from pysqlsync_engine.data.parts import EncodedBatch, Part, Run
+from pysqlsync_engine.data.text import TextFormat, TextPart
+from pysqlsync_engine.errors import StatementError
+from pysqlsync_engine.session import Row
+
+MAX_COPY_BYTES = 32 * 1024 * 1024
+"""Text that one COPY takes: the driver reads it all even if the server has refused its first record."""
+
+MAX_KEPT_BYTES = 8 * 1024 * 1024
+"""Text that one COPY takes if it is kept."""
+
+MAX_KEPT_ROW_BYTES = 4 * 1024 * 1024
+"""Estimate for the rows that one COPY takes if they are kept."""
+
+
+class Feed:
+    """The parts of a stream, of which the last ones may be given back."""
+
+    def __init__(self, parts: AsyncIterator[Part]) -> None:
+        self._parts = parts
+        self._given_back: deque[Part] = deque()
+        self._encode: NumberedEncoder | None = None
+
+    async def next(self) -> Part | None:
+        """:returns: The next part; `None` after the last one."""
+        part = self._given_back.popleft() if self._given_back else await anext(self._parts, None)
+        if self._encode is not None and isinstance(part, EncodedBatch):
+            return part.recoded(self._encode)
+        return part
+
+    def give_back(self, parts: Sequence[Part]) -> None:
+        """Let parts be the next ones, in their order."""
+        self._given_back.extendleft(reversed(parts))
+
+    def recode(self, encode: NumberedEncoder) -> None:
+        """Encode rows in another way from now on."""
+        self._encode = encode
+
+
+class Numbers:
+    """Which number a row has in the stream, by its place among those that were sent, from 1."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._places: list[int] = []
+        self._numbers: list[int] = []
+
+    def add(self, first: int, rows: int) -> None:
+        """Add rows that follow each other; the first one has the number `first`."""
+        if not self._places or first - self._numbers[-1] != self.rows + 1 - self._places[-1]:
+            self._places.append(self.rows + 1)
+            self._numbers.append(first)
+        self.rows += rows
+
+    def number_of(self, place: int) -> int:
+        """:returns: The number of the row at that place."""
+        index = bisect_right(self._places, place) - 1
+        return self._numbers[index] + place - self._places[index]
+
+    def spans(self) -> Iterator[tuple[int, int]]:
+        """:returns: Number of a row, and how many there are from it on that follow each other; in order."""
+        ends = [*self._places[1:], self.rows + 1]
+        for place, number, end in zip(self._places, self._numbers, ends, strict=False):
+            yield number, end - place
+
+
+class Sending(Protocol):
+    """Parts of a kind that follow each other, for one COPY."""
+
+    numbers: Numbers
+    failure: Exception | None
+    """What went wrong while the next part was got."""
+
+    taken: list[Part]
+    """The parts so far, if they are kept."""
+
+
+class TextRun:
+    """Parts of text that follow each other, for one COPY."""
+
+    def __init__(self, first: TextPart, feed: Feed | None, *, keeps: bool = False) -> None:
+        """
+        Begin with a part.
+
+        :param feed: Where the parts after it come from; `None` for no more than this one.
+        :param keeps: True to keep the parts, so that they can be given back.
+        """
+        self.first = first
+        self.numbers = Numbers()
+        self.failure: Exception | None = None
+        self.taken: list[Part] = []
+        self._feed = feed
+        # the server counts lines, and cells in quotes may have several
+        self._keeps = keeps or first.form.quote is not None
+
+    async def chunks(self) -> AsyncGenerator[bytes]:
+        """:returns: The text."""
+        part: TextPart | None = self.first
+        size, limit = 0, MAX_KEPT_BYTES if self._keeps else MAX_COPY_BYTES
+        while part is not None:
+            self.numbers.add(part.first, part.rows)
+            if self._keeps:
+                self.taken.append(part)
+            yield part.records
+            size += len(part.records)
+            part = await self._following() if size < limit else None
+
+    async def _following(self) -> TextPart | None:
+        part = await following(self._feed, self)
+        if isinstance(part, TextPart) and (part.form, part.layout) == (self.first.form, self.first.layout):
+            return part
+        if part is not None and self._feed is not None:
+            self._feed.give_back([part])
+        return None
+
+    def number_of_line(self, line: int) -> int:
+        """
+        :param line: Line feeds up to the end of a record, from 1.
+        :returns: Number of the record in the stream.
+        """
+        if self.first.form.quote is None:
+            return self.numbers.number_of(line)
+        text = b"".join(part.records for part in self.taken if isinstance(part, TextPart))
+        return self.numbers.number_of(_place_of_line(text, self.first.form, line))
+
+
+class RowRun:
+    """Rows that follow each other, for one COPY; encoded while they are sent, so that client and server work at the same time."""
+
+    def __init__(self, first: EncodedBatch, feed: Feed | None, *, keeps: bool = False) -> None:
+        """Begin with a part; see `TextRun`."""
+        self.first = first
+        self.numbers = Numbers()
+        self.failure: Exception | None = None
+        self.taken: list[Part] = []
+        self.is_stopped = False
+        self._feed = feed
+        self._keeps = keeps
+
+    async def batches(self) -> AsyncGenerator[Iterable[Row]]:
+        """:returns: The rows up to where a hook raises `Detour`; those from there on are given back."""
+        part: EncodedBatch | None = self.first
+        size = 0
+        while part is not None:
+            if self._keeps:
+                self.taken.append(part)
+                size += sum(estimate_bytes(run.rows) for run in part.runs)
+            for block in part.blocks():
+                rows = self._encoded(part, block)
+                if rows is None:
+                    return
+                self.numbers.add(block.first, len(block.rows))
+                yield rows
+            part = await self._following() if size < MAX_KEPT_ROW_BYTES else None
+
+    def _encoded(self, part: EncodedBatch, block: Run) -> Iterable[Row] | None:
+        try:
+            return part.encode(block)
+        except Detour:
+            self.is_stopped = True
+            before, rest = part.split(block.first)
+            if self._keeps:
+                self.taken[-1] = before
+            if self._feed is not None:
+                self._feed.give_back([rest])
+            return None
+        except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+            self.failure = StatementError(f"a value cannot be sent: {error}", statement="COPY")
+            raise self.failure from error
+
+    async def _following(self) -> EncodedBatch | None:
+        part = await following(self._feed, self)
+        if part is None or isinstance(part, EncodedBatch):
+            return part
+        if self._feed is not None:
+            self._feed.give_back([part])
+        return None
+
+
+async def following(feed: Feed | None, sending: Sending) -> Part | None:
+    """:returns: The next part, if there is one and more than the first are wanted."""
+    if feed is None:
+        return None
+    try:
+        return await feed.next()
+    except Exception as error:
+        sending.failure = error
+        raise
+
+
+def _place_of_line(records: bytes, form: TextFormat, line: int) -> int:
+    """:returns: Which record, from 1, has the line; cells in quotes may have several."""
+    place = 1
+    # the server does not know yet what a line ends with, and takes the first record for one
+    line -= 1
+    for record in islice(record_pattern(form).finditer(records), 1, None):
+        if line <= 0:
+            break
+        line -= record[0].count(b"\n")
+        place += 1
+    return place
