@@ -107,39 +107,40 @@ def _relations() -> Case:
     )
 
 
-def _parquet() -> tuple[Case, ...]:
-    adbc, parquet = "ADBC ingest", "engine: Parquet"
-    staged = "ADBC ingest, INSERT SELECT"
-    return (
-        Case(
-            "parquet",
-            "TPC-H lineitem from Parquet into an empty table",
-            "LineItem",
-            (
-                Contestant(PSQL + ", the rows as text", copying("LineItem", "lineitem.tsv")),
-                Contestant(parquet, own("parquet", "lineitem.parquet", table="LineItem")),
-                Contestant(adbc, peer("adbc_rows", "straight", "lineitem.parquet", table="LineItem")),
-                Contestant(BYTES + " (TSV)", own("tsv", "lineitem.tsv", table="LineItem")),
-            ),
-            rows_of="lineitem",
-            limit=PSQL + ", the rows as text",
-            goals=(
-                Goal(parquet, PSQL + ", the rows as text", 0.85),
-                Goal(parquet, adbc, 1.15),
-                Goal(parquet, None, 150, "memory"),
-            ),
+def _tpch(name: str, table: str, title: str) -> Case:
+    adbc, parquet, limit = "ADBC ingest", "engine: Parquet", PSQL + ", the rows as text"
+    return Case(
+        f"parquet-{name}",
+        f"TPC-H {title} from Parquet into an empty table",
+        table,
+        (
+            Contestant(limit, copying(table, f"{name}.tsv")),
+            Contestant(parquet, own("parquet", f"{name}.parquet", table=table)),
+            Contestant(adbc, peer("adbc_rows", "straight", f"{name}.parquet", table=table)),
+            Contestant(BYTES + " (TSV)", own("tsv", f"{name}.tsv", table=table)),
         ),
+        rows_of=name,
+        limit=limit,
+        goals=(Goal(parquet, limit, 0.85), Goal(parquet, adbc, 1.15), Goal(parquet, None, 150, "memory")),
+    )
+
+
+def _parquet() -> tuple[Case, ...]:
+    parquet, staged, limit = "engine: Parquet", "ADBC ingest, INSERT SELECT", PSQL + ", the rows as text"
+    return (
+        _tpch("lineitem", "LineItem", "lineitem"),
+        _tpch("orders", "Orders", "orders"),
         Case(
             "parquet-events",
             "Events from Parquet into an empty table",
             "Event",
             (
-                Contestant(PSQL + ", the rows as text", copying("Event", "events.tsv")),
+                Contestant(limit, copying("Event", "events.tsv")),
                 Contestant(parquet, own("parquet", "events.parquet", table="Event")),
                 Contestant(staged, peer("adbc_rows", "staged", "events.parquet", table="Event")),
             ),
-            limit=PSQL + ", the rows as text",
-            goals=(Goal(parquet, PSQL + ", the rows as text", 0.85), Goal(parquet, staged, 1.15)),
+            limit=limit,
+            goals=(Goal(parquet, limit, 0.85), Goal(parquet, staged, 1.15)),
         ),
     )
 

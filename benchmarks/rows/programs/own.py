@@ -24,7 +24,7 @@ from pysqlsync_engine.data.batches import BatchSource
 from pysqlsync_engine.data.csv import CsvSource
 from pysqlsync_engine.data.load_options import LoadMode, LoadOptions
 from pysqlsync_engine.data.load_report import LoadReport
-from pysqlsync_engine.data.parquet import ParquetSource
+from pysqlsync_engine.data.parquet import ParquetSource, load_library
 from pysqlsync_engine.data.sources import RecordSource
 from pysqlsync_engine.data.tsv import TsvSource
 from pysqlsync_engine.factory import get_dialect
@@ -72,6 +72,8 @@ def source_of(request: dict[str, Any], file: str, cls: type, mode: LoadMode) -> 
         case "csv":
             return CsvSource(file, fields, documents=True)
         case "parquet":
+            # the clock of the others starts after their imports, too
+            load_library()
             return ParquetSource(file, fields)
         case "at_hand":
             rows = [row for batch in parsed(file, event_kinds(mode)) for row in batch]
