@@ -43,7 +43,7 @@ def title_of(document: Path) -> str:
 
 
 BLOCK = re.compile(
-    r"(?:^<!-- (?P<mark>[^\n]*?) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+    r"(?:^<!-- (?P<mark>[^\n]*?) -->\n)?^```(?P<language>\w*)(?: [^\n]*)?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 PARAMETERS = "_parameters_of_this_test"
 RESOURCE = "_resource_of_this_test"
