@@ -7,6 +7,7 @@ import inspect
 import re
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TypeAlias
 
 import dagster as dg
@@ -193,7 +194,7 @@ def code_reference(cls: type) -> dg.CodeReferencesMetadataValue | None:
         line = inspect.getsourcelines(cls)[1]
     except (OSError, TypeError):
         return None
-    if path is None:
+    if path is None or not Path(path).is_file():
         return None
     with warnings.catch_warnings():
         # Dagster calls code references beta; users of ours have not asked for them and cannot do anything about it

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,9 +18,7 @@ from pysqlsync_dagster.components.settings import Settings
 from pysqlsync_dagster.components.values import Text
 from pysqlsync_dagster.feeds import AnySource, ByPartition, SinceWatermark, Source
 from pysqlsync_dagster.partition_files import partition_files, placeholders
-from pysqlsync_dagster.resources import DatabaseResource
 from pysqlsync_engine.base import (
-    ConnectionContext,
     DatabaseSource,
     Fields,
     GeneratorOptions,
@@ -35,6 +33,7 @@ from pysqlsync_engine.data.parquet import ParquetSource
 from pysqlsync_engine.data.tsv import TsvSource
 from pysqlsync_engine.data.windows import Select
 from pysqlsync_engine.factory import get_dialect
+from pysqlsync_engine.model.annotations import unwrap
 from pysqlsync_engine.model.id_types import QualifiedId
 from pysqlsync_engine.model.object_types import Table
 
@@ -157,6 +156,9 @@ class OtherDatabaseSettings(Settings):
         default=None,
         description="How far behind the watermark rows may still appear: seconds for moments and dates, else a number.",
     )
+    time_column: Text | None = Field(
+        default=None, description="For partitions of time: the column that tells to which one a row belongs."
+    )
 
     def source(self, cls: type, options: GeneratorOptions) -> AnySource:
         """
@@ -165,20 +167,31 @@ class OtherDatabaseSettings(Settings):
         :raises ValueError: if the settings do not go together.
         """
         require_database(self.connection)
-        if self.table is not None and self.query is not None:
-            raise ValueError("expected either a table or a query; got both")
         described = get_dialect(self.connection.dialect).get_table(cls, options)
         fields = chosen_fields(cls, self.only)
+        self._check(fields)
         table = None if self.query is not None else self._table(described)
         key = tuple(self.key) or (described.key_names if self.query is not None else ())
-        connect = connector(self.connection)
+        column = self.watermark or self.time_column
 
         def make(after: Any) -> RecordSource:
+            connect = self.connection.connect
             return DatabaseSource(
-                connect, fields, table=table, query=self.query, key=key, watermark=self.watermark, after=after
+                connect, fields, table=table, query=self.query, key=key, watermark=column, after=after
             )
 
-        return make(None) if self.watermark is None else SinceWatermark(make, overlap=self._overlap(cls))
+        return make(None) if self.watermark is None else SinceWatermark(make, overlap=self._overlap(fields))
+
+    def _check(self, fields: Fields) -> None:
+        for one, other in (("table", "query"), ("watermark", "time_column")):
+            if getattr(self, one) is not None and getattr(self, other) is not None:
+                raise ValueError(f"expected either {one} or {other}; got both")
+        for name in ("watermark", "time_column"):
+            column = getattr(self, name)
+            if column is not None and column not in fields.names:
+                raise ValueError(f"{name}: expected one of {', '.join(fields.names)}; got {column!r}")
+        if self.overlap is not None and self.watermark is None:
+            raise ValueError("overlap: expected a watermark as well, which it is taken from")
 
     def _table(self, described: Table) -> Table:
         if self.table is None:
@@ -186,17 +199,11 @@ class OtherDatabaseSettings(Settings):
         namespace, _, name = self.table.rpartition(".")
         return replace(described, name=QualifiedId(namespace or None, name))
 
-    def _overlap(self, cls: type) -> timedelta | int | None:
+    def _overlap(self, fields: Fields) -> timedelta | int | None:
         if self.overlap is None:
             return None
-        fields = class_fields(cls)
-        is_number = fields.types[fields.names.index(self.watermark or "")] is int
-        return int(self.overlap) if is_number else timedelta(seconds=self.overlap)
-
-
-def connector(database: DatabaseResource) -> Callable[[], AbstractAsyncContextManager[ConnectionContext]]:
-    """:returns: What opens a connection each time that rows are read."""
-    return lambda: database.connect()
+        kind: Any = unwrap(fields.types[fields.names.index(self.watermark or "")]).type
+        return int(self.overlap) if kind in {int, Decimal} else timedelta(seconds=self.overlap)
 
 
 class FunctionSettings(Settings):
