@@ -65,7 +65,7 @@ $(VENV)/demo.stamp: $(VENV)/pip.stamp pyproject.toml $(CONSTRAINTS)
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/demo.stamp
-	$(PIP) install --editable ".[all]" --group test
+	$(PIP) install --editable ".[all,celery,kubernetes]" --group test
 	@touch $@
 
 $(PEERS)/peers.stamp: benchmarks/rows/peers.txt

@@ -20,6 +20,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 LOCATION = "shop"
 FIRST_PORT = 3900
 TIMEOUT_S = 120.0
+STOP_TIMEOUT_S = 20.0
 FINISHED = {"SUCCESS", "FAILURE", "CANCELED"}
 
 
@@ -33,7 +34,7 @@ def service(command: list[str], environment: Mapping[str, str], log: Path) -> Ge
     finally:
         process.terminate()
         try:
-            process.wait(20)
+            process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -138,6 +139,18 @@ class Services:
             return None if found in {"REQUESTED", "CANCELING", "FAILING"} else found
 
         return wait_until(status, f"the end of backfill {backfill}")
+
+    def materializations(self, path: list[str], keys: list[str] | None = None) -> list[tuple[str, int]]:
+        """:returns: Partition and its number of rows of each materialization of an asset, the oldest first; `None` for all keys."""
+        question = """query Events($key: AssetKeyInput!, $keys: [String!]) { assetOrError(assetKey: $key) { ... on Asset {
+            assetMaterializations(partitions: $keys) { partition metadataEntries { label
+            ... on IntMetadataEntry { intValue } } } } } }"""
+        events = self.ask(question, key={"path": path}, keys=keys)["assetMaterializations"]
+        numbers = [
+            (event["partition"], {entry["label"]: entry.get("intValue") for entry in event["metadataEntries"]})
+            for event in reversed(events)
+        ]
+        return [(partition, each["dagster/partition_row_count"]) for partition, each in numbers]
 
     def runs(self, **tags: str) -> list[dict[str, Any]]:
         """:returns: Identifier, status and tags of the runs that have all these tags, the newest first."""

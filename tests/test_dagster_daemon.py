@@ -18,9 +18,6 @@ from tests.dagster_services import Services, dagster_services, wait_until
 from tests.servers import Server, postgresql_names
 
 ORDER = ["shop", "Order"]
-CANARY = "canary-horse-battery"
-"""Password that the server does not ask for."""
-
 QUIET_DAYS = (1, 8)
 KILLED_DAYS = (11, 16)
 KILLED_ON = 14
@@ -42,7 +39,7 @@ def control(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def services(server: Server, control: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     """Dagster's processes, with the tables in place and customers loaded."""
     variables = {
-        orders_job.PASSWORD_VARIABLE: server.parameters.password or CANARY,
+        orders_job.PASSWORD_VARIABLE: server.parameters.password or "",
         orders_job.ADDRESS_VARIABLE: orders_job.address(server.parameters),
         resumable_job.CONTROL_VARIABLE: str(control),
     }
@@ -68,18 +65,6 @@ def stored(server: Server, keys: list[str]) -> dict[str, int]:
     return {day: count for day, count in execute(server, statement) if day in keys}
 
 
-def recorded(services: Services, keys: list[str]) -> list[tuple[str, int]]:
-    """:returns: Partition and rows of each materialization of some days, the oldest first."""
-    question = """query Events($key: AssetKeyInput!, $keys: [String!]) { assetOrError(assetKey: $key) { ... on Asset {
-        assetMaterializations(partitions: $keys) { partition metadataEntries { label ... on IntMetadataEntry { intValue } } } } } }"""
-    events = services.ask(question, key={"path": ORDER}, keys=keys)["assetMaterializations"]
-    numbers = [
-        (event["partition"], {entry["label"]: entry.get("intValue") for entry in event["metadataEntries"]})
-        for event in reversed(events)
-    ]
-    return [(partition, each["dagster/partition_row_count"]) for partition, each in numbers]
-
-
 def days(first: int, last: int) -> dict[str, int]:
     """:returns: Orders of some days of January: there are n on the n-th."""
     return {f"2024-01-{day:02}": day for day in range(first, last + 1)}
@@ -102,7 +87,7 @@ def test_a_backfill_of_the_daemon_is_one_run_with_counts_of_each_partition(
     assert services.finish_backfill(backfills["quiet"]) == "COMPLETED_SUCCESS"
     (run,) = services.runs(dagster__backfill=backfills["quiet"])
     assert run["status"] == "SUCCESS"
-    assert recorded(services, list(expected)) == list(expected.items())
+    assert services.materializations(ORDER, list(expected)) == list(expected.items())
     assert stored(server, list(expected)) == expected
 
 
@@ -112,7 +97,7 @@ def test_a_backfill_whose_run_is_killed_goes_on_by_itself_with_what_is_missing(
     hanging = control / "hanging"
     wait_until(hanging.exists, "the source to stop")
     before = days(KILLED_DAYS[0], KILLED_ON - 1)
-    assert recorded(services, list(days(*KILLED_DAYS))) == list(before.items())
+    assert services.materializations(ORDER, list(days(*KILLED_DAYS))) == list(before.items())
     os.kill(int(hanging.read_text()), signal.SIGKILL)
     (control / "hang").unlink()
     assert services.finish_backfill(backfills["killed"]) == "COMPLETED_SUCCESS"
@@ -122,7 +107,7 @@ def test_a_backfill_whose_run_is_killed_goes_on_by_itself_with_what_is_missing(
     expected = days(*KILLED_DAYS)
     asked = [day for day in (control / "begun").read_text().split() if day in expected]
     assert asked == [*days(KILLED_DAYS[0], KILLED_ON), *days(KILLED_ON, KILLED_DAYS[1])]
-    assert recorded(services, list(expected)) == list(expected.items())
+    assert services.materializations(ORDER, list(expected)) == list(expected.items())
     assert stored(server, list(expected)) == expected
 
 
@@ -154,8 +139,10 @@ def test_a_destructive_plan_is_refused_and_then_applied_by_a_launch_with_its_fin
     execute(server, 'ALTER TABLE shop."Customer" DROP COLUMN added_later')
 
 
-def test_the_password_is_in_no_event_configuration_or_log(services: Services) -> None:
+def test_the_password_is_in_no_event_configuration_or_log(services: Services, server: Server) -> None:
+    password = server.parameters.password
+    assert password
     files = [path for path in services.home.rglob("*") if path.is_file()]
     assert any(path.name == "runs.db" for path in files)
     assert any(path.suffix == ".err" for path in files)
-    assert [str(path) for path in files if CANARY.encode() in path.read_bytes()] == []
+    assert [str(path) for path in files if password.encode() in path.read_bytes()] == []

@@ -1,0 +1,1 @@
+"""Readings of electricity meters: what the examples of Celery and of Kubernetes load."""
