@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,9 @@ import pytest
 from pysqlsync_engine.data.batches import MAX_BATCH_ROWS
 from pysqlsync_engine.data.load_options import LoadMode, OnDuplicate, OnError
 from pysqlsync_engine.data.load_report import Counts
+from pysqlsync_engine.data.parts import Part
+from pysqlsync_engine.data.text import TSV, TextPart
+from pysqlsync_engine.dialect.mysql import sending
 from pysqlsync_engine.dialect.mysql.pool import connect
 from pysqlsync_engine.dialect.mysql.session import MySQLSession
 from pysqlsync_engine.errors import LockTimeoutError, RowError, StatementError, UnsupportedError
@@ -202,3 +206,43 @@ async def test_a_lock_that_is_not_granted_is_not_blamed_on_a_row(session: MySQLS
             assert not isinstance(caught.value.__cause__, StatementError)
     await store(session, NOTES, LoadMode.UPSERT, FIELDS, [(0, "a"), (5, "b")])
     assert await session.fetch("SELECT id, note FROM notes ORDER BY id") == [(0, "a"), (5, "b")]
+
+
+@pytest.mark.parametrize(("slow_s", "is_prepared"), [(1000.0, True), (-1.0, False)])
+async def test_rows_are_got_while_others_are_sent_unless_the_stream_is_slow(
+    slow_s: float, monkeypatch: pytest.MonkeyPatch, *, is_prepared: bool
+) -> None:
+    monkeypatch.setattr(sending, "SLOW_S", slow_s)
+    monkeypatch.setattr(sending, "MAX_TEXT_BYTES", 1)
+    asked: list[int] = []
+
+    async def parts() -> AsyncIterator[Part]:
+        for number in range(1, 5):
+            asked.append(number)
+            yield TextPart(b"1\n", 1, number, TSV, (0,))
+
+    ahead = sending.Ahead(parts())
+    first = await ahead.take()
+    known = len(asked)
+    packets = ahead.preparing(iter([b"one", b"two"]))
+    assert next(packets) == b"one"
+    await turns()
+    assert (len(asked) > known) is is_prepared
+    assert list(packets) == [b"two"]
+    await turns()
+    assert len(asked) > known
+    second = await ahead.take()
+    await ahead.close()
+    assert [part.first for gathered in (first, second) if isinstance(gathered, tuple) for part in gathered] == [1, 2]
+
+
+async def turns() -> None:
+    """Let others have a few turns."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_the_server_waits_for_a_source_that_blocks(session: MySQLSession) -> None:
+    assert await session.fetch("SELECT @@net_read_timeout >= 600") == [(1,)]
+    await session.reset()
+    assert await session.fetch("SELECT @@net_read_timeout >= 600") == [(1,)]

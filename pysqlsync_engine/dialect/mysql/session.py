@@ -41,9 +41,10 @@ Python has none.
 """
 
 SETTINGS = (
-    "SET NAMES utf8mb4, time_zone = '+00:00', autocommit = 1, lc_messages = 'en_US',"
+    "SET NAMES utf8mb4, time_zone = '+00:00', autocommit = 1, lc_messages = 'en_US', net_read_timeout = 3600,"
     f" sql_mode = '{SQL_MODE}', foreign_key_checks = 1, unique_checks = 1, sql_notes = 1"
 )
+"""What statements depend on. A source that blocks for a while makes a server wait for rows, which it does half a minute as a rule."""
 
 LARGE_SORTS = "SET sort_buffer_size = CAST(GREATEST(@@sort_buffer_size, 67108864) AS UNSIGNED)"
 """

@@ -34,15 +34,15 @@ from pysqlsync_engine.model.data_types import (
     SqlYear,
 )
 
-_DAY = "(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))"
-"""Month and day; whether there is a 29th of February is left to values."""
+_DAY = "(?:(?!00|1[3-9])[01][0-9]-(?!00|29)[0-2][0-9]|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+"""Month and day, most of them by the first alternative; whether there is a 29th of February is left to values."""
 
-_CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+_CLOCK = r"(?!2[4-9])[0-2][0-9]:[0-5][0-9]:[0-5][0-9]"
 _DATE = rf"[1-9][0-9][0-9][0-9]-{_DAY}"
 _RECENT = rf"(?:197[1-9]|19[89][0-9]|20[0-2][0-9]|203[0-7])-{_DAY}"
 """A date that a `TIMESTAMP` holds in any time zone."""
 
-_BYTE = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_BYTE = r"(?:1[0-9]{0,2}+|2(?:5[0-5]?+|[0-4][0-9]?+|[6-9]?)|[3-9][0-9]?+|0)"
 _HEX = r"[0-9a-fA-F]"
 _YEAR = r"(?:19(?:0[1-9]|[1-9][0-9])|20[0-9][0-9]|21(?:[0-4][0-9]|5[0-5]))"
 _SPECIAL = re.compile(r"[\x00-\x1f\\\"',;|\x7f]")
@@ -128,7 +128,7 @@ def _integer(sent: SqlInteger, *, is_sure: bool) -> Spelling:
     bits = 8 * sent.width - (1 if sent.signed else 0)
     # with as many digits as the highest number has, some are too high
     digits = len(str((1 << bits) - 1)) - (1 if is_sure else 0)
-    return Spelling(TextColumn(f"{'-?' if sent.signed else ''}[0-9]{{1,{digits}}}"))
+    return Spelling(TextColumn(f"{'-?' if sent.signed else ''}[0-9]{{1,{digits}}}+"))
 
 
 def _float(_transfer: Transfer, sent: SqlType) -> Spelling | None:
@@ -160,7 +160,7 @@ def _timestamp(_transfer: Transfer, sent: SqlType) -> Spelling | None:
 
 def _fraction(precision: int | None) -> str:
     digits = 6 if precision is None else precision
-    return rf"(?:\.[0-9]{{1,{digits}}})?" if digits else ""
+    return rf"(?:\.[0-9]{{1,{digits}}}+)?+" if digits else ""
 
 
 def _date(_transfer: Transfer, sent: SqlType) -> Spelling | None:
@@ -176,8 +176,8 @@ def _time(_transfer: Transfer, sent: SqlType) -> Spelling | None:
 def _uuid(transfer: Transfer, sent: SqlType) -> Spelling | None:
     if isinstance(sent, SqlCharacter):
         # text is kept as it is, and values are spelled in lower case
-        return Spelling(TextColumn("-".join(f"[0-9a-f]{{{digits}}}" for digits in (8, 4, 4, 4, 12))))
-    cells = TextColumn("-".join(f"{_HEX}{{{digits}}}" for digits in (8, 4, 4, 4, 12)))
+        return Spelling(TextColumn("-".join(f"[0-9a-f]{{{digits}}}+" for digits in (8, 4, 4, 4, 12))))
+    cells = TextColumn("-".join(f"{_HEX}{{{digits}}}+" for digits in (8, 4, 4, 4, 12)))
     if isinstance(transfer.column.data_type, SqlBinary):
         return Spelling(cells, "UNHEX(REPLACE({}, '-', ''))")
     return Spelling(cells) if isinstance(sent, SqlUuid) else None
