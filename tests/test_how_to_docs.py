@@ -192,3 +192,12 @@ def test_checks_find_what_the_page_says(read: Read) -> None:
         *("orphans_customer", "not_null_id", "not_null_name", "not_null_customer", "not_null_bought"),
     }
     assert failed(result) == {"orphans_customer", "fresh"}
+
+
+def test_steps_can_have_processes_of_their_own(read: Read) -> None:
+    page = read("scale-out.md")
+    job = page.definitions.resolve_job_def("web_daily")
+    assert job.executor_def.name == "multiprocess"
+    assert page.run("web_schema").success
+    assert page.run("web_daily", partition_key="2026-01-05").success
+    assert page.rows('SELECT count(*) FROM web."Click"') == [(2,)]
