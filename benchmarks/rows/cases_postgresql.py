@@ -158,6 +158,15 @@ def _upsert() -> Case:
             Contestant(PYSQLSYNC, peer("pysqlsync_rows", "upsert", "events.z.tsv")),
             Contestant(LIST, peer("pysqlsync_rows", "upsert_list", "events.z.tsv")),
             Contestant(EXECUTEMANY, peer("bare_asyncpg", "upsert", "events.z.tsv", table="Event")),
+            # what several connections might win for one stream
+            Contestant(
+                "asyncpg: 2 connections stage, one merges",
+                peer("bare_asyncpg", "upsert_staged", *HALVES, table="Event"),
+            ),
+            Contestant(
+                "asyncpg: 2 connections stage and merge",
+                peer("bare_asyncpg", "upsert_staged", *HALVES, table="Event", merges="2"),
+            ),
         ),
         before="events.base.tsv",
         limit=STAGED,

@@ -73,6 +73,33 @@ async def upsert(request):
     return clock
 
 
+async def upsert_staged(request):
+    """COPY the bytes of each file to a table of our own on a connection of its own, and merge them, by ranges of the key if asked to."""
+    connections = [await connect(request["server"]) for _ in request["files"]]
+    target = f'bench."{request["table"]}"'
+    updates = ", ".join(f"{name} = EXCLUDED.{name}" for name in COLUMNS[1:])
+    middle = "'80000000-0000-0000-0000-000000000000'"
+    ranges = [f"WHERE id < {middle}", f"WHERE id >= {middle}"] if request.get("merges") == "2" else [""]
+    with Clock() as clock:
+        await connections[0].execute(f"CREATE UNLOGGED TABLE bench.staging (LIKE {target})")
+        await asyncio.gather(
+            *(
+                each.copy_to_table("staging", schema_name="bench", source=file)
+                for each, file in zip(connections, request["files"], strict=True)
+            )
+        )
+        await asyncio.gather(
+            *(
+                each.execute(
+                    f"INSERT INTO {target} SELECT * FROM bench.staging {part} ORDER BY id ON CONFLICT (id) DO UPDATE SET {updates}"
+                )
+                for each, part in zip(connections, ranges, strict=False)
+            )
+        )
+        await connections[0].execute("DROP TABLE bench.staging")
+    return clock
+
+
 async def delete(request):
     connection = await connect(request["server"])
     with Clock() as clock:
@@ -83,4 +110,13 @@ async def delete(request):
 
 
 if __name__ == "__main__":
-    answer({"raw": raw, "records": copy_records, "at_hand": copy_at_hand, "upsert": upsert, "delete": delete})
+    answer(
+        {
+            "raw": raw,
+            "records": copy_records,
+            "at_hand": copy_at_hand,
+            "upsert": upsert,
+            "upsert_staged": upsert_staged,
+            "delete": delete,
+        }
+    )
