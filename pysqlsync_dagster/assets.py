@@ -84,9 +84,13 @@ class TableSet:
         """Tables that somebody else loads, and assets that rows come from as far as feeds describe them."""
         loaded = {loader.cls for loader in self.loaders}
         others = [spec for cls, spec in self.specs.items() if cls not in loaded]
-        above = [loader.feed.upstream for loader in self.loaders]
-        described = {spec.key: spec for spec in above if isinstance(spec, dg.AssetSpec)}
-        return [*described.values(), *others]
+        above: dict[dg.AssetKey, dg.AssetSpec] = {}
+        for loader in self.loaders:
+            if isinstance(spec := loader.feed.upstream, dg.AssetSpec):
+                # drawn with the table, unless they are said to belong elsewhere
+                group = spec.group_name or loader.spec.group_name
+                above[spec.key] = spec.replace_attributes(group_name=group)  # pyright: ignore[reportUnknownMemberType] - of Dagster
+        return [*above.values(), *others]
 
     async def load(
         self, context: dg.AssetExecutionContext, database: DatabaseResource, *, classes: Collection[type] | None = None

@@ -76,7 +76,7 @@ class TableFeed:
         a table that is loaded whole if the mode replaces all of it, or a partition is named here.
     :param contract: What may become of the table when its class or the source changes.
     :param upstream: Asset that the rows come from, for the lineage: the key of one that is defined elsewhere, or a spec, such as
-        `AssetSpec("csv_files")`, which becomes part of the definitions.
+        `AssetSpec("csv_files")`, which becomes part of the definitions, and of the group of the table if it has none.
     :param columns: Column of the upstream asset by column of the table, where the names differ.
     """
 

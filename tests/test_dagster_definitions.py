@@ -203,6 +203,7 @@ def test_an_asset_that_rows_come_from_may_be_described_with_the_feed() -> None:
     database = orders_job.resource(orders_job.ConnectionParameters())
     graph = dg.Definitions(assets=built, resources={"database": database}).resolve_asset_graph()
     assert graph.get(dg.AssetKey(["csv_files"])).description == "From the tills."
+    assert graph.get(dg.AssetKey(["csv_files"])).group_name == "shop"
     assert dg.AssetKey(["csv_files"]) in graph.get(dg.AssetKey(["shop", "Customer"])).parent_keys
     planned = plan_tables(orders_job.tables(), sources=sources)
     assert [spec.key for spec in planned.external] == [files.key, dg.AssetKey(["shop", "Order"])]
