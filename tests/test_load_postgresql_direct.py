@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import enum
 import gzip
 from collections.abc import AsyncIterator
@@ -181,6 +182,33 @@ async def test_two_rows_of_a_key_may_be_an_error(session: PostgreSQLSession) -> 
             session, NOTES, LoadMode.UPSERT, FIELDS, [(1, "a"), (2, "b"), (1, "c")], on_duplicate=OnDuplicate.ERROR
         )
     assert caught.value.row == 3
+
+
+async def test_two_streams_fill_a_table_at_once(session: PostgreSQLSession, postgresql: Server) -> None:
+    started, others = asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> AsyncIterator[Row]:
+        for number in range(3000):
+            yield (number, "slow")
+        started.set()
+        await others.wait()
+        # a key that the other stream has brought meanwhile, and one of this stream
+        yield (5000, "slow")
+        yield (7, "again")
+
+    async with connect(postgresql.parameters) as other:
+        slow = asyncio.create_task(store(session, NOTES, LoadMode.UPSERT, FIELDS, slowly()))
+        await started.wait()
+        rows = [(number, "quick") for number in range(4000, 6000)]
+        quick = await store(other, NOTES, LoadMode.UPSERT, FIELDS, rows)
+        others.set()
+    assert quick.counts == Counts(inserted=2000)
+    assert (await slow).counts == Counts(inserted=3000, updated=1, superseded=1)
+    assert await session.fetch("SELECT note, count(*) FROM notes GROUP BY note ORDER BY note") == [
+        ("again", 1),
+        ("quick", 1999),
+        ("slow", 3000),
+    ]
 
 
 async def test_nobody_waits_for_an_empty_table(session: PostgreSQLSession, postgresql: Server) -> None:

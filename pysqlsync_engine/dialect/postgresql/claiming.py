@@ -1,4 +1,4 @@
-"""Keeps an empty table for one stream."""
+"""Finds out whether a table is empty, so that rows can be copied into it as they come."""
 
 from __future__ import annotations
 
@@ -23,13 +23,19 @@ EMPTY = """
 """Whether a table has no page yet, and COPY stores all that it is sent, as INSERT does; reads none of its rows."""
 
 
+async def is_empty(session: Session, table: QualifiedId) -> bool:
+    """:returns: True if rows can be copied into the table, and nobody has written to it; others may do so from now on."""
+    ((found,),) = await session.fetch(EMPTY, str(table))
+    return bool(found)
+
+
 async def claim_empty(session: Session, table: QualifiedId) -> bool:
     """
     Keep others from writing to a table until the end of the transaction, if it is empty; nobody is waited for.
 
     :returns: True if nobody but this session can add rows.
     """
-    if not await _is_empty(session, table):
+    if not await is_empty(session, table):
         return False
     try:
         async with session.transaction():
@@ -40,9 +46,4 @@ async def claim_empty(session: Session, table: QualifiedId) -> bool:
         # somebody writes, or the user may not lock it
         return False
     # others may have been there before the lock
-    return await _is_empty(session, table)
-
-
-async def _is_empty(session: Session, table: QualifiedId) -> bool:
-    ((is_empty,),) = await session.fetch(EMPTY, str(table))
-    return bool(is_empty)
+    return await is_empty(session, table)

@@ -15,12 +15,13 @@ from pysqlsync_engine.data.load_report import Counts, Outcome
 from pysqlsync_engine.data.parts import Part
 from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.data.text import TextRules
-from pysqlsync_engine.dialect.postgresql.claiming import claim_empty
+from pysqlsync_engine.dialect.postgresql.claiming import claim_empty, is_empty
 from pysqlsync_engine.dialect.postgresql.copying import CannotSkipError, Copier
 from pysqlsync_engine.dialect.postgresql.feeding import Feed
 from pysqlsync_engine.dialect.postgresql.lookup_ids import lookup_ids
-from pysqlsync_engine.dialect.postgresql.merging import advance_identity
+from pysqlsync_engine.dialect.postgresql.merging import advance_identity, count_own
 from pysqlsync_engine.dialect.postgresql.staged import StagedStore
+from pysqlsync_engine.dialect.postgresql.staging import Staging
 from pysqlsync_engine.dialect.postgresql.transfer import Transfer, watch_limits
 from pysqlsync_engine.dialect.postgresql.watermarks import find_highest, highest_of
 from pysqlsync_engine.errors import RowError
@@ -108,7 +109,7 @@ class FillingStore(DirectStore):
 
     async def store(self, session: Session, parts: AsyncIterator[Part]) -> Outcome:
         feed = Feed(parts)
-        if not await claim_empty(session, self._target.table.name):
+        if not await self._may_fill(session):
             feed.recode(plain_encoder(self._staged.hooks))
             return await self._staged.store_from(session, feed)
         copier = Copier(session, self._target, self._target.table.name, saves=True)
@@ -124,15 +125,34 @@ class FillingStore(DirectStore):
         await advance_identity(session, self._target)
         return Outcome(Counts(inserted=copier.stored), await find_highest(session, self._target))
 
+    async def _may_fill(self, session: Session) -> bool:
+        name = self._target.table.name
+        # rows that others add meanwhile would neither be in the stream nor known to be missing
+        return await (claim_empty if self._target.mode.replaces_all else is_empty)(session, name)
+
     async def _merge_rest(self, session: Session, feed: Feed, stored: int) -> Outcome:
-        """Upsert the rows that are left: others have their keys only if they are of this stream."""
+        """Upsert the rows that are left."""
         highest = await find_highest(session, self._target)
         options = replace(self._target.options, mode=LoadMode.UPSERT, only_changed=False)
-        store = StagedStore(replace(self._target, options=options), self._transfers, self.text)
+        store = _RestStore(replace(self._target, options=options), self._transfers, self.text)
         feed.recode(plain_encoder(store.hooks))
         outcome = await store.store_from(session, feed)
         counts = outcome.counts
         counts = replace(
-            counts, inserted=stored + counts.inserted, updated=0, superseded=counts.superseded + counts.updated
+            counts,
+            inserted=stored + counts.inserted,
+            updated=counts.updated - store.own_rows,
+            superseded=counts.superseded + store.own_rows,
         )
         return Outcome(counts, await highest_of(session, self._target, [highest, outcome.watermark]), outcome.notes)
+
+
+class _RestStore(StagedStore):
+    """Merges rows of which some may replace others that the same stream has copied before."""
+
+    own_rows = 0
+    """How many did."""
+
+    async def _merge(self, session: Session, staging: Staging, copier: Copier) -> Counts:
+        self.own_rows = await count_own(session, staging)
+        return await super()._merge(session, staging, copier)

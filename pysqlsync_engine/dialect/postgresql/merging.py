@@ -329,6 +329,18 @@ async def _count_older(session: Session, staging: Staging, relation: Relation) -
     return older
 
 
+async def count_own(session: Session, staging: Staging) -> int:
+    """:returns: How many rows of the table this transaction has added whose keys are staged: a row that is seen before it is committed."""
+    keys = staging.keys_only(staging.rows_staged)
+    since = "pg_catalog.age(pg_catalog.pg_current_xact_id()::xid) - pg_catalog.age(t.xmin)"
+    transaction = f"(pg_catalog.pg_current_xact_id()::text::bigint + {since})::text::xid8"
+    ((rows,),) = await session.fetch(
+        f"SELECT count(*) FROM ({keys}) s JOIN {staging.target.table.name} t ON {staging.matches('t', 's')}"
+        f" WHERE CASE WHEN {since} >= 0 THEN pg_catalog.pg_xact_status({transaction}) = 'in progress' ELSE false END"
+    )
+    return rows
+
+
 async def advance_identity(session: Session, target: LoadTarget) -> None:
     """Let the server continue after the highest number that was given: COPY and INSERT do not advance sequences."""
     if target.mode is LoadMode.DELETE:
