@@ -141,6 +141,34 @@ def options_of(load: LoadOptions, wanted: PartitionSlice | None, name: str = "")
     return replace(load, partition="/".join(each for each in names if each) or ALL_ROWS)
 
 
+def source_text(source: AnySource) -> str:
+    """:returns: What kind of source it is, for people."""
+    match source:
+        case ByPartition():
+            return "a source for each partition"
+        case SinceWatermark():
+            return "a source that is read from the watermark on"
+        case _:
+            return type(source).__name__
+
+
+def feed_metadata(feed: TableFeed) -> dict[str, str]:
+    """:returns: Where rows come from and how they are stored, in a line each: what somebody wants to know when they are not there."""
+    load, named = feed.load, [(name, source_text(source)) for name, source in feed.sources.items()]
+    if load.on_error is OnError.QUARANTINE:
+        words = [load.mode.value, "rows that cannot be stored are set aside"]
+    else:
+        words = [load.mode.value, "nothing is stored if a row cannot be"]
+    if load.stubs:
+        words.append(f"rows that {', '.join(load.stubs)} refers to are added where they are missing")
+    if load.watermark is not None:
+        words.append(f"the watermark is that of the stream {load.watermark.stream!r}")
+    return {
+        "source": ", ".join(text if not name else f"{name}: {text}" for name, text in named),
+        "load": "; ".join(words),
+    }
+
+
 def feed_of(source: Source | TableFeed) -> TableFeed:
     """:returns: What the user said, in full."""
     return source if isinstance(source, TableFeed) else TableFeed(source)

@@ -14,6 +14,9 @@ from pysqlsync_dagster.assets import TableSet
 MAX_PARTITIONS = 1000
 """Loads of the last run that are looked at."""
 
+MAX_PARTITIONS_SHOWN = 20
+"""Partitions with rejected rows that a check lists."""
+
 NORMAL_DEVIATIONS = 1.4826
 """Standard deviations of a normal distribution in one median absolute deviation."""
 
@@ -52,12 +55,16 @@ class Load:
     What a load of a table, or of a partition of it, told.
 
     :param total: Rows in the table afterwards; `None` for a partition.
+    :param partition: Partition key; `None` where the table is loaded whole.
+    :param rejected_table: Where rejected rows are; `None` if there are none, or nobody has looked.
     """
 
     run_id: str
     rows: int
     rejected: int
     total: int | None
+    partition: str | None = None
+    rejected_table: str | None = None
 
 
 def recent_loads(instance: dg.DagsterInstance, key: dg.AssetKey, limit: int) -> list[Load]:
@@ -67,7 +74,9 @@ def recent_loads(instance: dg.DagsterInstance, key: dg.AssetKey, limit: int) -> 
         shown: Any = None if record.asset_materialization is None else record.asset_materialization.metadata
         if shown is not None and "rows" in shown:
             total = int(shown["dagster/row_count"].value) if "dagster/row_count" in shown else None
-            found.append(Load(record.run_id, int(shown["rows"].value), int(shown["rejected"].value), total))
+            place = str(shown["rejected_table"].value) if "rejected_table" in shown else None
+            rows, rejected = int(shown["rows"].value), int(shown["rejected"].value)
+            found.append(Load(record.run_id, rows, rejected, total, record.partition_key, place))
     return found
 
 
@@ -79,16 +88,29 @@ def rejected_result(loads: Sequence[Load], key: dg.AssetKey, *, most: int, share
     """
     last = [load for load in loads if load.run_id == loads[0].run_id]
     rows, rejected = sum(load.rows for load in last), sum(load.rejected for load in last)
+    place = next((load.rejected_table for load in last if load.rejected_table is not None), None)
+    where = "" if place is None else f"; they are in the table {place}, with reasons"
+    parts = partitions_text(last)
     return dg.AssetCheckResult(
         asset_key=key,
         check_name="rejected_rows",
         passed=rejected <= max(most, share * rows),
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"{rejected:,} of {rows:,} rows of the last run were rejected"
+        description=f"{rejected:,} of {rows:,} rows of the last run were rejected{where}"
         if last
         else "nothing was loaded yet",
-        metadata={"rejected": rejected, "rows": rows},
+        metadata={"rejected": rejected, "rows": rows, **({"partitions": parts} if parts else {})},
     )
+
+
+def partitions_text(loads: Sequence[Load]) -> str:
+    """:returns: The partitions that have rejected rows, those with most of them first; empty if there are none."""
+    found = sorted(
+        (load for load in loads if load.rejected and load.partition is not None), key=lambda load: -load.rejected
+    )
+    rest = len(found) - MAX_PARTITIONS_SHOWN
+    shown = [f"{load.partition}: {load.rejected:,}" for load in found[:MAX_PARTITIONS_SHOWN]]
+    return ", ".join([*shown, *([f"and {rest} more"] if rest > 0 else [])])
 
 
 def bounds_result(loads: Sequence[Load], key: dg.AssetKey, bounds: RowBounds) -> dg.AssetCheckResult:
@@ -149,7 +171,9 @@ def build_rejected_checks(planned: TableSet, *, most: int = 0, share: float = 0.
     :param most: Rows that may be rejected, whatever their share.
     :param share: Share of the rows that may be rejected.
     """
-    description = f"Of the rows of the last run, no more than {most:,} or {share:.2%} were rejected."
+    limits = [text for text, limit in ((f"{most:,}", most), (f"{share:.2%}", share)) if limit]
+    description = f"No more than {' or '.join(limits)} of the rows" if limits else "None of the rows"
+    description += " of the last run were rejected."
 
     def judge(loads: Sequence[Load], key: dg.AssetKey) -> dg.AssetCheckResult:
         return rejected_result(loads, key, most=most, share=share)

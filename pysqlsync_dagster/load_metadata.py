@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +13,9 @@ import dagster as dg
 
 from pysqlsync_engine.base import Counts, LoadReport
 from pysqlsync_engine.data.auditing import RejectedRow
+
+QUOTED_VALUE = re.compile(r"""(: |\bvalue |\bentry |\)=)(?:"[^"]*(?:"|$)|'[^']*(?:'|$)|\([^)]*(?:\)|$))""")
+"""Where PostgreSQL and MySQL put the value into a message about it, which may be cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,22 +32,50 @@ class RejectPreview:
     values: bool | None = None
 
 
+def value_of(row: RejectedRow, fields: Mapping[str, Any]) -> str:
+    """:returns: What the row has in the column at fault; empty if that is not known."""
+    value = None if row.column is None else fields.get(row.column)
+    return "" if value is None else str(value)
+
+
+def record_fields(record: str | None) -> dict[str, Any]:
+    """:returns: Values by column, of a record that tells its columns; else nothing."""
+    try:
+        found: Any = json.loads(record or "")
+    except ValueError:
+        return {}
+    return dict(found) if isinstance(found, dict) else {}  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+
+
+def without_values(reason: str) -> str:
+    """:returns: A reason without the values that servers quote in their messages."""
+    return QUOTED_VALUE.sub(r"\1(hidden)", reason)
+
+
+def rejected_record(row: RejectedRow, *, hidden: bool) -> dict[str, Any]:
+    """:returns: A rejected row, as the table in the UI has it."""
+    fields = record_fields(row.record)
+    # with spaces, as the UI cuts off what it cannot break into lines
+    record = json.dumps(fields, ensure_ascii=False) if fields else row.record or ""
+    return {
+        "row": row.row,
+        "place": row.place or "",
+        "column": row.column or "",
+        "value": "(hidden)" if hidden else value_of(row, fields),
+        "reason": without_values(row.reason) if hidden else row.reason,
+        "record": "(hidden)" if hidden else record,
+    }
+
+
 def rejected_preview(rows: Sequence[RejectedRow], *, hidden: bool) -> dg.TableMetadataValue:
-    """:returns: Rejected rows as a table; with `hidden`, without the records."""
-    records = [
-        dg.TableRecord(
-            {
-                "row": row.row,
-                "place": row.place or "",
-                "column": row.column or "",
-                "reason": row.reason,
-                "record": "(hidden)" if hidden else row.record or "",
-            }
-        )
-        for row in rows
-    ]
-    columns = [dg.TableColumn(name, "int" if name == "row" else "string") for name in records[0].data]
-    return dg.MetadataValue.table(records, schema=dg.TableSchema(columns=columns))
+    """:returns: Rejected rows as a table, without columns that are empty; with `hidden`, without values."""
+    records = [rejected_record(row, hidden=hidden) for row in rows]
+    names = [name for name in records[0] if any(record[name] != "" for record in records)]
+    columns = [dg.TableColumn(name, "int" if name == "row" else "string") for name in names]
+    return dg.MetadataValue.table(
+        [dg.TableRecord({name: record[name] for name in names}) for record in records],
+        schema=dg.TableSchema(columns=columns),
+    )
 
 
 def kept_rows(counts: Counts) -> int:
@@ -85,7 +118,7 @@ def load_metadata(
         there only where they are.
     """
     counts = report.counts
-    seldom = {"superseded": counts.superseded, "bytes": report.sent_bytes}
+    seldom = {"superseded": counts.superseded, "stubbed": counts.stubbed, "bytes": report.sent_bytes}
     shown: dict[str, Any] = {
         **size_metadata(report, total),
         "rows": report.rows,
@@ -94,7 +127,6 @@ def load_metadata(
         "unchanged": counts.unchanged,
         "deleted": counts.deleted,
         "rejected": counts.rejected,
-        "stubbed": counts.stubbed,
         **{name: number for name, number in seldom.items() if number},
         "seconds": round(report.seconds, 3),
         "rows_per_second": round(report.rows_per_second),
@@ -102,7 +134,7 @@ def load_metadata(
         **watermark_metadata(watermark, now),
     }
     if report.notes:
-        shown["notes"] = "\n".join(report.notes)
+        shown["notes"] = "; ".join(report.notes)
     if report.attempts > 1:
         shown["attempts"] = report.attempts
     if report.repeated:

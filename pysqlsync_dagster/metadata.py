@@ -225,10 +225,10 @@ def plan_markdown(plan: Plan) -> str:
 
 
 def plan_summary(plan: Plan) -> str:
-    """:returns: The first steps of a plan, one line each."""
-    lines = [step.summary for step in plan.steps[:MAX_SUMMARY_STEPS]]
-    rest = len(plan.steps) - len(lines)
-    return "\n".join([*lines, *([f"and {rest} more"] if rest else [])]) or "none"
+    """:returns: The first steps of a plan in one line, as the UI shows no ends of lines in a text."""
+    found = [step.summary for step in plan.steps[:MAX_SUMMARY_STEPS]]
+    rest = len(plan.steps) - len(found)
+    return "; ".join([*found, *([f"and {rest} more"] if rest else [])]) or "none"
 
 
 def hazard_text(plan: Plan, index: int) -> str:

@@ -24,6 +24,21 @@ def permission(outcome: SchemaOutcome, op_name: str) -> str:
     return f"ops:\n  {op_name}:\n    config:\n      approve: '{plan_fingerprint(outcome.plan)}'"
 
 
+def permission_markdown(outcome: SchemaOutcome, op_name: str) -> str:
+    """:returns: What to do about a refused plan, for the UI."""
+    return (
+        "Nothing was changed. After a review of the plan, materialize this asset alone with the run configuration\n\n"
+        f"```yaml\n{permission(outcome, op_name)}\n```\n\nIf the plan is another one by then, it is refused again."
+    )
+
+
+def outcome_markdown(outcome: SchemaOutcome, op_name: str) -> str:
+    """:returns: What the page of the check says above everything else: what happened, and what to do about it."""
+    if outcome.refusal is None:
+        return outcome.message
+    return f"{outcome.refusal}\n\n{permission_markdown(outcome, op_name)}"
+
+
 def outcome_metadata(outcome: SchemaOutcome, tables: TableModule, op_name: str) -> dict[str, Any]:
     """:returns: What the UI shows of an outcome, the same for the asset and for its check."""
     shown: dict[str, Any] = {
@@ -37,10 +52,7 @@ def outcome_metadata(outcome: SchemaOutcome, tables: TableModule, op_name: str) 
     }
     if outcome.refusal is not None:
         shown["refused"] = dg.MetadataValue.text(outcome.refusal)
-        shown["to_permit"] = dg.MetadataValue.md(
-            "Nothing was changed. After a review of the plan, materialize this asset alone with the run configuration\n\n"
-            f"```yaml\n{permission(outcome, op_name)}\n```\n\nIf the plan is another one by then, it is refused again."
-        )
+        shown["to_permit"] = dg.MetadataValue.md(permission_markdown(outcome, op_name))
     elif not outcome.remaining.is_empty:
         shown["remaining"] = dg.MetadataValue.md(plan_markdown(outcome.remaining))
     return shown
@@ -66,10 +78,14 @@ def schema_spec(tables: TableModule) -> dg.AssetSpec:
     )
 
 
-def schema_result(outcome: SchemaOutcome, shown: dict[str, Any]) -> dg.MaterializeResult[Any]:
+def schema_result(outcome: SchemaOutcome, tables: TableModule, op_name: str) -> dg.MaterializeResult[Any]:
     """:returns: An outcome as Dagster records it: the asset and its check, with the same metadata."""
+    shown = outcome_metadata(outcome, tables, op_name)
     check = dg.AssetCheckResult(
-        passed=outcome.is_in_sync, check_name=IN_SYNC, metadata=shown, description=outcome.message
+        passed=outcome.is_in_sync,
+        check_name=IN_SYNC,
+        metadata=shown,
+        description=outcome_markdown(outcome, op_name),
     )
     version = dg.DataVersion(outcome.remaining.source_fingerprint)
     return dg.MaterializeResult(metadata=shown, data_version=version, check_results=[check])
@@ -141,7 +157,7 @@ def build_schema_asset(
         outcome = await synchronize_once(
             context, database, tables, policy=base, contracts=contracts or {}, config=config
         )
-        yield schema_result(outcome, outcome_metadata(outcome, tables, op_name))
+        yield schema_result(outcome, tables, op_name)
         if not outcome.is_in_sync:
             raise failure(outcome, op_name)
 

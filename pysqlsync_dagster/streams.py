@@ -11,6 +11,7 @@ from pysqlsync_dagster.feeds import AnySource, SinceWatermark, TableFeed, fitted
 from pysqlsync_dagster.partitions import PartitionSlice
 from pysqlsync_engine.base import ConnectionContext, ConnectionPool, LoadReport, Mark
 from pysqlsync_engine.data.auditing import RejectedRow
+from pysqlsync_engine.model.managed import rejected_name
 from pysqlsync_engine.model.object_types import Table
 
 
@@ -23,6 +24,7 @@ class PartitionLoad:
     :param total: Rows in the table afterwards, where it is loaded whole; `None` for a partition.
     :param mark: How far the stream has come in all; `None` if that is not recorded.
     :param rejected: Some of the rows that were set aside, the newest first.
+    :param rejected_table: Where all of them are, for people; `None` if there are none, or nobody asked.
     """
 
     key: str | None
@@ -30,6 +32,7 @@ class PartitionLoad:
     total: int | None = None
     mark: Mark | None = None
     rejected: tuple[RejectedRow, ...] = ()
+    rejected_table: str | None = None
 
 
 class PartitionLoadError(Exception):
@@ -102,10 +105,11 @@ class TableStream:
             # The table may have rows that the source has no longer; to count costs little beside loading the whole table.
             total = await connection.count_rows(self.table) if wanted is None else None
             mark = await self._mark(connection)
-            rows = (
-                await connection.audit.rejected_rows(self.table.name, rejected, partition=partition) if rejected else []
-            )
-        return PartitionLoad(key, report, total, mark, tuple(rows))
+            if not rejected:
+                return PartitionLoad(key, report, total, mark)
+            rows = await connection.audit.rejected_rows(self.table.name, rejected, partition=partition)
+            place = rejected_name(self.table.name, connection.session.capabilities).display
+        return PartitionLoad(key, report, total, mark, tuple(rows), place)
 
 
 async def load_slices(

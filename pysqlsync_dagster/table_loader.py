@@ -171,7 +171,8 @@ class TableLoader:
         )
         if not load.rejected:
             return numbers
-        return {**numbers, "rejected_rows": rejected_preview(load.rejected, hidden=self._hides_values)}
+        preview = rejected_preview(load.rejected, hidden=self._hides_values)
+        return {**numbers, "rejected_table": load.rejected_table, "rejected_rows": preview}
 
     @property
     def _hides_values(self) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 
 import dagster as dg
 
-from pysqlsync_dagster.feeds import TableFeed
+from pysqlsync_dagster.feeds import TableFeed, feed_metadata
 from pysqlsync_dagster.metadata import code_reference, column_schema, model_version
 from pysqlsync_engine.base import GeneratorOptions, entities
 from pysqlsync_engine.factory import get_dialect
@@ -170,6 +170,7 @@ class TableTranslator:
             "dagster/column_schema": column_schema(table, described.catalog, upstream),
             "dagster/table_name": table.name.display,
             "dagster/storage_kind": described.dialect,
+            **({} if feed is None else feed_metadata(feed)),
         }
         reference = code_reference(described.cls)
         if reference is not None:

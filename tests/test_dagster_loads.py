@@ -162,6 +162,7 @@ def test_rejected_rows_are_shown_with_reasons_and_without_what_is_said_of_person
     assert rejected.data["row"] == 2
     assert rejected.data["column"] == "email"
     assert record in rejected.data["record"]
+    assert told["rejected_table"] in {"shop.Customer__rejected", "shop__Customer__rejected"}
 
 
 def shop(loader: Loader) -> tuple[Any, list[Any]]:

@@ -181,6 +181,10 @@ def test_a_refused_plan_fails_the_run_with_its_fingerprint_which_approves_it(
     assert f"fingerprint of the plan: {fingerprint}" in failures(refused)
     assert f"approve: '{fingerprint}'" in failures(refused)
     assert f"approve: '{fingerprint}'" in schema_metadata(refused)["to_permit"]
+    (check,) = refused.get_asset_check_evaluations()
+    assert f"```yaml\nops:\n  shop__schema:\n    config:\n      approve: '{fingerprint}'\n```" in (
+        check.description or ""
+    )
     approved = run(database, instance, shorter, ops=approve(fingerprint))
     assert approved.success, failures(approved)
     assert schema_metadata(approved)["state"] == "applied"
