@@ -14,7 +14,7 @@ from dagster._core.remote_representation.external_data import RepositorySnap
 from dagster.components.core.component_tree import ComponentTree, ComponentTreeException
 from dagster.components.testing.test_cases import TestTranslation
 
-from pysqlsync_dagster import DescribedTable, PostgreSQLResource, SqlSyncComponent
+from pysqlsync_dagster import DescribedTable, PostgreSQLResource, ReflectedDatabaseComponent, SqlSyncComponent
 from pysqlsync_engine.base import GeneratorOptions
 from pysqlsync_engine.factory import get_dialect
 from tests import orders_job, orders_model
@@ -431,3 +431,19 @@ def test_the_password_of_the_environment_is_nowhere_in_the_definitions(
     assert CANARY not in told
     assert "127.0.0.1:1" in events
     assert CANARY not in events
+
+
+@pytest.mark.parametrize("component", [SqlSyncComponent, ReflectedDatabaseComponent])
+def test_every_setting_is_described(component: type[dg.Component]) -> None:
+    model = component.get_model_cls()
+    assert model is not None
+    schema = model.model_json_schema()
+    described = [schema, *(schema["$defs"][name] for name in schema["$defs"] if name.endswith("SettingsModel"))]
+    silent = [
+        f"{each['title']}.{name}"
+        for each in described
+        for name, value in each["properties"].items()
+        if not value.get("description")
+    ]
+    assert len(described) > 8
+    assert silent == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from pprint import pformat
 from typing import Any, Literal
 
 import dagster as dg
@@ -61,6 +62,11 @@ class DatabaseParams(BaseModel):
         default=None, description="Name of the environment variable that has the password."
     )
 
+    @property
+    def variable(self) -> str | None:
+        """Name of the environment variable that is needed; an embedded server needs none."""
+        return None if self.database_type == "embedded" else self.password_variable
+
     def settings(self) -> dict[str, Any]:
         """:returns: The database as it is written in YAML, without what is not given."""
         if self.database_type == "embedded":
@@ -87,6 +93,37 @@ class SyncParams(DatabaseParams):
     namespace: str | None = Field(default=None, description="Of the tables; the default one if not given.")
 
 
+PROGRAM = """\
+import dagster as dg
+from {module} import {name}
+
+
+@dg.component_instance
+def load(context: dg.ComponentLoadContext) -> {name}:
+    return {name}.resolve_from_dict(
+        {attributes}
+    )
+"""
+"""A component as a Python file."""
+
+
+def write_definition(request: dg.ScaffoldRequest[Any], attributes: dict[str, Any], *, variable: str | None) -> None:
+    """
+    Write the definition of a component, in the format that is asked for.
+
+    :param variable: Name of the environment variable that it needs, for `dg check yaml --validate-requirements`.
+    """
+    if request.scaffold_format == "python":
+        module, _, name = request.type_name.rpartition(".")
+        shown = pformat(attributes, sort_dicts=False, width=100).replace("\n", "\n        ")
+        (request.target_path / "component.py").write_text(PROGRAM.format(module=module, name=name, attributes=shown))
+        return
+    scaffold_component(request, attributes)
+    if variable is not None:
+        path = request.target_path if request.append else request.target_path / "defs.yaml"
+        path.write_text(f"{path.read_text()}\nrequirements:\n  env:\n    - {variable}\n")
+
+
 class SyncScaffolder(dg.Scaffolder[SyncParams]):
     """Writes a component that loads at once."""
 
@@ -106,7 +143,7 @@ class SyncScaffolder(dg.Scaffolder[SyncParams]):
             write_new(folder / "model.py", MODEL)
             write_new(folder / "customers.csv", ROWS)
             attributes["tables"] = {"Customer": {"files": {"path": "customers.csv"}}}
-        scaffold_component(request, attributes)
+        write_definition(request, attributes, variable=params.variable)
 
 
 class ReflectionScaffolder(dg.Scaffolder[DatabaseParams]):
@@ -118,8 +155,11 @@ class ReflectionScaffolder(dg.Scaffolder[DatabaseParams]):
         return DatabaseParams
 
     def scaffold(self, request: dg.ScaffoldRequest[DatabaseParams]) -> None:
-        """Write the definition."""
-        scaffold_component(request, {"database": request.params.settings()})
+        """Write the definition; keys of tables start with the name of the folder, so that they are nobody else's."""
+        params = request.params
+        folder = request.target_path.parent if request.append else request.target_path
+        attributes = {"database": params.settings(), "prefix": [folder.name]}
+        write_definition(request, attributes, variable=params.variable)
 
 
 def write_new(path: Path, text: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import dagster as dg
 from pydantic import BaseModel, GetJsonSchemaHandler
@@ -34,22 +35,25 @@ def exact(schema: dict[str, Any]) -> dict[str, Any]:
 class ExactSchema:
     """Mixed into what Dagster derives from settings."""
 
+    descriptions: ClassVar[Mapping[str, str | None]] = {}
+    """What each setting is, which Dagster leaves out of those that have a default."""
+
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """:returns: The schema that `dg check yaml` and editors use."""
         schema = handler(core_schema)
         properties = handler.resolve_ref_schema(schema).get("properties", {})
         for name, value in properties.items():
-            properties[name] = exact(value)
+            properties[name] = {"description": cls.descriptions.get(name), **exact(value)}
         return schema
 
 
 @cache
-def exact_model(derived: type[BaseModel]) -> type[BaseModel]:
+def exact_model(settings: type[BaseModel], derived: type[BaseModel]) -> type[BaseModel]:
     """:returns: What Dagster has derived from settings, with an exact schema."""
-    return type(
-        derived.__name__, (ExactSchema, derived), {"__module__": derived.__module__, "__doc__": derived.__doc__}
-    )
+    made: Any = type(derived.__name__, (ExactSchema, derived), {"__module__": derived.__module__})
+    made.descriptions = {name: each.description for name, each in settings.model_fields.items()}
+    return made
 
 
 class Settings(dg.Model, dg.Resolvable):
@@ -58,4 +62,4 @@ class Settings(dg.Model, dg.Resolvable):
     @classmethod
     def model(cls) -> type[BaseModel]:
         """:returns: What YAML is read as."""
-        return exact_model(super().model())
+        return exact_model(cls, super().model())

@@ -30,7 +30,9 @@ PARTITIONS: dict[str, tuple[Any, tuple[str, ...], tuple[str, ...]]] = {
 class PartitionsSettings(Settings):
     """The parts in which a table is loaded."""
 
-    type: Literal["hourly", "daily", "weekly", "monthly", "static", "dynamic"]
+    type: Literal["hourly", "daily", "weekly", "monthly", "static", "dynamic"] = Field(
+        description="Ranges of time, a list of keys, or keys that are added while it runs."
+    )
     start_date: Text | None = Field(default=None, description="Of the first partition of time, such as 2026-01-31.")
     end_date: Text | None = Field(default=None, description="After the last one.")
     timezone: Text | None = Field(default=None, description="Of partitions of time, such as Europe/Budapest; else UTC.")
