@@ -160,6 +160,14 @@ class Services:
         return self.ask(question, tags=wanted)["results"]
 
 
+DAEMON = """
+from dagster._daemon import controller
+from dagster._daemon.cli import main
+controller.DEFAULT_DAEMON_INTERVAL_SECONDS = 2
+main()
+"""
+"""The daemon, but for how often it looks at backfills: as a rule that is every half a minute."""
+
 INSTANCE = """
 telemetry: {enabled: false}
 run_coordinator: {module: dagster.core.run_coordinator, class: DefaultRunCoordinator}
@@ -190,7 +198,7 @@ def dagster_services(
     workspace = ["-w", str(home / "workspace.yaml")]
     commands = {
         "code": ["-m", "dagster", "api", "grpc", "-s", str(socket), "--location-name", LOCATION, *code],
-        "daemon": ["-m", "dagster._daemon", "run", *workspace],
+        "daemon": ["-c", DAEMON, "run", *workspace],
         "web": ["-m", "dagster_webserver", *workspace, "-h", HOST, "-p", str(port)],
     }
     with ExitStack() as stack:

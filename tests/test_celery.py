@@ -117,16 +117,9 @@ def load_all(services: Services) -> tuple[list[str], str]:
     schema_runs = [services.launch("meters_schema") for _ in WORKERS]
     for run in schema_runs:
         services.succeed(run)
-    # the daemon looks at backfills every half a minute only, and takes as long to see that one has ended
-    backfill = services.backfill([READING], DAYS)
     services.succeed(services.launch("meters_whole"))
-
-    def all_runs() -> list[dict[str, Any]] | None:
-        found = services.runs(dagster__backfill=backfill)
-        return found if len(found) == RUNS else None
-
-    for run in wait_until(all_runs, "the runs of the backfill"):
-        services.succeed(run["runId"])
+    backfill = services.backfill([READING], DAYS)
+    assert services.finish_backfill(backfill) == "COMPLETED_SUCCESS"
     return schema_runs, backfill
 
 

@@ -72,7 +72,7 @@ def days(first: int, last: int) -> dict[str, int]:
 
 @pytest.fixture(scope="module")
 def backfills(services: Services, control: Path) -> dict[str, str]:
-    """Two backfills, both started at the beginning: the daemon looks at them every half a minute only."""
+    """Two backfills, one of which stops in the middle."""
     (control / "hang").write_text(next(iter(days(KILLED_ON, KILLED_ON))))
     return {
         "quiet": services.backfill([ORDER], list(days(*QUIET_DAYS))),
