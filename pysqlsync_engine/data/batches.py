@@ -34,6 +34,9 @@ MAX_BATCH_BYTES = 4 * 1024 * 1024
 MAX_BATCH_ROWS = 32_768
 """Most rows that are sent with one statement, however small, where it takes a number of them that is known before."""
 
+FIRST_SHARE = 8
+"""How much less than that is sent with the first statement; the next ones have twice as much each."""
+
 BLOCK_BYTES = 256 * 1024
 """
 Estimate of the memory of the rows that are taken from a source at once: few enough that the server still has some to do while the
@@ -164,16 +167,19 @@ async def bounded(batches: Lenient) -> AsyncGenerator[Batch | BadRecord]:
 
 
 async def joined(parts: AsyncIterator[Part]) -> AsyncGenerator[Part]:
-    """:returns: The parts, with as many rows together as are worth a statement of their own."""
+    """
+    :returns: The parts, with as many rows together as are worth a statement of their own; fewer at first, so that the server soon has
+        something to do.
+    """
     runs: list[Run] = []
     size = rows = 0
+    limit = MAX_BATCH_BYTES // FIRST_SHARE
     last: EncodedBatch | None = None
     async for part in parts:
-        if last is not None and (
-            not isinstance(part, EncodedBatch) or size >= MAX_BATCH_BYTES or rows >= MAX_BATCH_ROWS
-        ):
+        if last is not None and (not isinstance(part, EncodedBatch) or size >= limit or rows >= MAX_BATCH_ROWS):
             yield last.with_runs(runs)
             runs, size, rows, last = [], 0, 0, None
+            limit = min(2 * limit, MAX_BATCH_BYTES)
         if isinstance(part, EncodedBatch):
             runs += part.runs
             size += sum(estimate_bytes(run.rows) for run in part.runs)

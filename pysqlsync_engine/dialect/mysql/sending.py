@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import aclosing, suppress
 from typing import TypeAlias
 
-from pysqlsync_engine.data.batches import joined
+from pysqlsync_engine.data.batches import FIRST_SHARE, joined
 from pysqlsync_engine.data.parts import EncodedBatch, Part, Rejects
 from pysqlsync_engine.data.text import TextPart
 from pysqlsync_engine.dialect.mysql.refusals import is_about_row
@@ -18,7 +18,7 @@ from pysqlsync_engine.dialect.mysql.staging import Destination, Raw, drop, start
 from pysqlsync_engine.errors import StatementError
 
 MAX_TEXT_BYTES = 8 * 1024 * 1024
-"""Text of files that is sent with one statement; it is kept until the server has taken it."""
+"""Text of files that is sent with one statement, but for the first ones; it is kept until the server has taken it."""
 
 SLOW_S = 1.0
 """What takes longer to get from a stream is not waited for while a statement waits for rows, as a server does not wait long."""
@@ -83,13 +83,14 @@ class Ahead:
 
 async def _gather(parts: AsyncIterator[Part]) -> AsyncGenerator[Gathered]:
     texts: list[TextPart] = []
-    size = 0
+    size, limit = 0, MAX_TEXT_BYTES // FIRST_SHARE
     async with aclosing(_yielding(parts)) as given, aclosing(joined(given)) as gathered:
         async for part in gathered:
             is_alike = isinstance(part, TextPart) and texts and _is_alike(part, texts[0])
-            if texts and (not is_alike or size >= MAX_TEXT_BYTES):
+            if texts and (not is_alike or size >= limit):
                 yield tuple(texts)
                 texts, size = [], 0
+                limit = min(2 * limit, MAX_TEXT_BYTES)
             if isinstance(part, TextPart):
                 texts.append(part)
                 size += len(part.records)
