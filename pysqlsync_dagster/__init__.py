@@ -8,6 +8,7 @@ from pysqlsync_dagster.feeds import ByPartition, Contract, SinceWatermark, Sourc
 from pysqlsync_dagster.history_checks import RowBounds, build_rejected_checks, build_row_bounds_checks
 from pysqlsync_dagster.incremental import (
     FileWatch,
+    NewRows,
     RowWatch,
     build_file_sensor,
     build_row_sensor,
@@ -39,6 +40,7 @@ __all__ = [
     "EmbeddedPostgreSQLResource",
     "FileWatch",
     "MySQLResource",
+    "NewRows",
     "PartitionSlice",
     "PostgreSQLResource",
     "ReflectedDatabaseComponent",

@@ -78,6 +78,7 @@ class TableFeed:
     :param upstream: Asset that the rows come from, for the lineage: the key of one that is defined elsewhere, or a spec, such as
         `AssetSpec("csv_files")`, which becomes part of the definitions, and of the group of the table if it has none.
     :param columns: Column of the upstream asset by column of the table, where the names differ.
+    :param loads: What becomes of the rows of single sources, by name, where that differs from `load`: one that has all rows may replace them.
     """
 
     source: Source
@@ -85,6 +86,7 @@ class TableFeed:
     contract: Contract = Contract.EVOLVE
     upstream: dg.AssetKey | dg.AssetSpec | None = None
     columns: Mapping[str, str] = field(default_factory=dict[str, str])
+    loads: Mapping[str, LoadOptions] = field(default_factory=dict[str, LoadOptions])
 
     @property
     def sources(self) -> dict[str, AnySource]:
@@ -92,6 +94,10 @@ class TableFeed:
         if isinstance(self.source, Mapping):
             return {str(name): source for name, source in self.source.items()}  # pyright: ignore[reportUnknownVariableType]
         return {"": self.source}
+
+    def using(self, name: str) -> TableFeed:
+        """:returns: The feed, with what becomes of the rows of one of its sources."""
+        return replace(self, load=self.loads[name]) if name in self.loads else self
 
     @property
     def upstream_key(self) -> dg.AssetKey | None:
@@ -106,25 +112,37 @@ class TableFeed:
         """
         if not self.sources:
             raise ValueError(f"{table}: expected at least one record source; got an empty mapping")
-        closes_missing = self.load.history is not None and self.load.history.closes_missing
-        if (self.load.mode.replaces_all or closes_missing) and partitions is not None:
-            raise ValueError(
-                f"{table}: mode {self.load.mode.value} would take the rows of all other partitions for missing; load the table "
-                "whole, or choose another mode"
-            )
-        for source in self.sources.values():
-            if isinstance(source, SinceWatermark) and (partitions is not None or self.load.watermark is None):
-                raise ValueError(
-                    f"{table}: its source is read from a watermark, but it has {'partitions' if partitions else 'none'}; give "
-                    "TableFeed(load=LoadOptions(watermark=...)) without partitions"
-                )
-            if isinstance(source, ByPartition) and partitions is None:
-                raise ValueError(f"{table}: its source is made by partition, but it has none; give a plain source")
-            if not isinstance(source, ByPartition) and partitions is not None and not has_time(partitions):
-                raise ValueError(
-                    f"{table}: its partitions are more than ranges of time; say with ByPartition(...) where the rows of "
-                    "each come from"
-                )
+        strangers = self.loads.keys() - self.sources.keys()
+        if strangers:
+            raise ValueError(f"{table}: no source is named {', '.join(sorted(strangers))}, but there is a load for it")
+        for name, source in self.sources.items():
+            check_source(source, self.using(name).load, partitions, table)
+
+
+def check_source(source: AnySource, load: LoadOptions, partitions: dg.PartitionsDefinition | None, table: str) -> None:
+    """:raises ValueError: if a source cannot be asked for partitions of this kind, or its rows not be stored so."""
+    closes_missing = load.history is not None and load.history.closes_missing
+    if (load.mode.replaces_all or closes_missing) and partitions is not None:
+        raise ValueError(
+            f"{table}: mode {load.mode.value} would take the rows of all other partitions for missing; load the table "
+            "whole, or choose another mode"
+        )
+    if isinstance(source, SinceWatermark) and (partitions is not None or load.watermark is None):
+        raise ValueError(
+            f"{table}: its source is read from a watermark, but it has {'partitions' if partitions else 'none'}; give "
+            "TableFeed(load=LoadOptions(watermark=...)) without partitions"
+        )
+    if isinstance(source, SinceWatermark) and load.mode.replaces_all:
+        raise ValueError(
+            f"{table}: mode {load.mode.value} would take all rows before the watermark for missing; choose another mode for a"
+            " source that is read from there"
+        )
+    if isinstance(source, ByPartition) and partitions is None:
+        raise ValueError(f"{table}: its source is made by partition, but it has none; give a plain source")
+    if not isinstance(source, ByPartition) and partitions is not None and not has_time(partitions):
+        raise ValueError(
+            f"{table}: its partitions are more than ranges of time; say with ByPartition(...) where the rows of each come from"
+        )
 
 
 def options_of(load: LoadOptions, wanted: PartitionSlice | None, name: str = "") -> LoadOptions:

@@ -200,6 +200,21 @@ async def reached(planned: TableSet, cls: type, database: DatabaseResource) -> M
     return None if mark is None or mark.value is None else mark_of(comparable(mark.value))
 
 
+@dataclass(frozen=True, slots=True)
+class NewRows:
+    """
+    When tables are loaded that are read from a watermark: when a source turns out to have rows beyond it.
+
+    :param watches: Where the rows come from, by class.
+    :param cron: When to look; nothing is run where nothing is new.
+    """
+
+    watches: Mapping[type, RowWatch]
+    cron: str = "*/10 * * * *"
+    timezone: str = "UTC"
+    running: bool = False
+
+
 def build_watermark_schedule(
     name: str,
     *,

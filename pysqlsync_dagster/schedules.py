@@ -2,7 +2,7 @@
 
 # Annotations are not postponed here: Dagster reads those of a schedule as objects.
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import product
@@ -28,6 +28,7 @@ class SyncSchedule:
     :param timezone: Of `cron`.
     :param minute_of_hour: When, after the end of an hour or a day, its partition is loaded.
     :param hour_of_day: The same for partitions of a day and longer.
+    :param feed: Name of the source that is read, for tables that have several; `None` reads the first of each.
     :param late: How many partitions before the last one are loaded again each time, as rows may come late.
     """
 
@@ -35,6 +36,7 @@ class SyncSchedule:
     timezone: str = "UTC"
     minute_of_hour: int = 0
     hour_of_day: int = 0
+    feed: str | None = None
     late: int = 0
     running: bool = False
 
@@ -78,40 +80,53 @@ def due_keys(partitions: Partitions, at: datetime, *, late: int, instance: dg.Da
 
 
 def run_requests(
-    partitions: Partitions, keys: Sequence[str], *, tick: str, single_run: bool
+    partitions: Partitions | None,
+    keys: Sequence[str],
+    *,
+    tick: str,
+    single_run: bool,
+    run_config: Mapping[str, Any] | None = None,
 ) -> Iterator[dg.RunRequest]:
     """
+    :param partitions: `None` for tables that are loaded whole.
     :param tick: What tells these runs from those of other times.
     :param single_run: True to load ranges of time in one run.
-    :returns: Requests for runs that load the partitions.
+    :returns: Requests for runs that load the partitions, or the tables.
     """
+    if partitions is None:
+        yield dg.RunRequest(run_key=tick, run_config=run_config)
+        return
     if not keys:
         return
     if single_run and isinstance(partitions, dg.TimeWindowPartitionsDefinition):
-        yield dg.RunRequest(run_key=f"{tick} {keys[-1]}", tags={RANGE_START: keys[0], RANGE_END: keys[-1]})
+        ends = {RANGE_START: keys[0], RANGE_END: keys[-1]}
+        yield dg.RunRequest(run_key=f"{tick} {keys[-1]}", run_config=run_config, tags=ends)
         return
     for key in keys:
-        yield dg.RunRequest(run_key=f"{tick} {key}", partition_key=key)
+        yield dg.RunRequest(run_key=f"{tick} {key}", run_config=run_config, partition_key=key)
 
 
 def build_table_schedule(
-    job: Job, *, schedule: SyncSchedule, partitions: Partitions | None = None, single_run: bool = True
+    job: Job,
+    *,
+    schedule: SyncSchedule,
+    partitions: Partitions | None = None,
+    single_run: bool = True,
+    run_config: Mapping[str, Any] | None = None,
 ) -> dg.ScheduleDefinition:
     """
     Build a schedule for a job that loads tables.
 
     :param partitions: Of all tables of the job; `None` if they are loaded whole.
     :param single_run: False if the assets take one partition per run, see `AssetOptions.backfill_policy`.
+    :param run_config: Of the runs.
     """
     cron, timezone = schedule.timing(partitions)
 
     def load_tables(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
         at = context.scheduled_execution_time
-        if partitions is None:
-            yield dg.RunRequest(run_key=at.isoformat())
-            return
-        keys = due_keys(partitions, at, late=schedule.late, instance=context.instance)
-        yield from run_requests(partitions, keys, tick=at.isoformat(), single_run=single_run)
+        keys = [] if partitions is None else due_keys(partitions, at, late=schedule.late, instance=context.instance)
+        yield from run_requests(partitions, keys, tick=at.isoformat(), single_run=single_run, run_config=run_config)
 
     return dg.ScheduleDefinition(
         name=f"{job.name}_schedule",

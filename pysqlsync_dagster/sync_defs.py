@@ -22,6 +22,7 @@ from pysqlsync_dagster.checks import (
 from pysqlsync_dagster.drift import build_drift_checks
 from pysqlsync_dagster.feeds import Source, TableFeed
 from pysqlsync_dagster.history_checks import RowBounds, build_rejected_checks, build_row_bounds_checks
+from pysqlsync_dagster.incremental import NewRows, build_watermark_schedule
 from pysqlsync_dagster.resources import DatabaseResource
 from pysqlsync_dagster.schedules import Job, Partitions, SyncSchedule, build_table_schedule
 from pysqlsync_dagster.translator import TableModule, TableTranslator
@@ -73,24 +74,59 @@ def partitions_title(partitions: Partitions | None) -> str:
             return type(partitions).__name__.removesuffix("PartitionsDefinition").lower()
 
 
+def build_job(planned: TableSet, suffix: str, keys: Sequence[dg.AssetKey], description: str) -> Job:
+    """:returns: A job that loads some tables of the set, with a name that begins like that of the set."""
+    name = planned.schema.key.to_python_identifier().removesuffix("schema").strip("_") or "tables"
+    return dg.define_asset_job(  # pyright: ignore[reportUnknownMemberType] - of Dagster
+        f"{name}_{suffix}", selection=dg.AssetSelection.assets(*keys), description=description
+    )
+
+
+def feed_config(planned: TableSet, keys: Sequence[dg.AssetKey], feed: str | None) -> dict[str, Any]:
+    """
+    :param feed: Name of a source.
+    :returns: Run configuration by which this source is read, for those of the tables that have several, and one of this name.
+    """
+    chosen = [
+        loader
+        for loader in planned.loaders
+        if loader.key in keys and feed in loader.feed.sources and len(loader.feed.sources) > 1
+    ]
+    return {"ops": {loader.op_name: {"config": {"feed": feed}} for loader in chosen}} if chosen else {}
+
+
+def build_new_rows_job(
+    planned: TableSet, wanted: NewRows, target: DatabaseResource
+) -> tuple[Job, dg.ScheduleDefinition]:
+    """:returns: A job that loads the tables whose sources are watched, and the schedule that does so where one has new rows."""
+    keys = [loader.key for loader in planned.loaders if loader.cls in wanted.watches]
+    job = build_job(planned, "new_rows", keys, "Loads what is new in the sources; the schema must be in sync.")
+    schedule = build_watermark_schedule(
+        f"{job.name}_schedule",
+        job=job,
+        planned=planned,
+        database=target,
+        watches=wanted.watches,
+        cron=wanted.cron,
+        timezone=wanted.timezone,
+        running=wanted.running,
+    )
+    return job, schedule
+
+
 def build_jobs(planned: TableSet, schedule: SyncSchedule | None) -> tuple[list[Job], list[dg.ScheduleDefinition]]:
     """
     :param schedule: When tables are loaded; `None` for no schedules.
     :returns: A job for the schema, one for all assets, and one for the tables of each kind of partitions; and the schedules of the
         latter.
     """
-    name = planned.schema.key.to_python_identifier().removesuffix("schema").strip("_") or "tables"
-
-    def job(suffix: str, keys: Sequence[dg.AssetKey], description: str) -> Job:
-        return dg.define_asset_job(  # pyright: ignore[reportUnknownMemberType] - of Dagster
-            f"{name}_{suffix}", selection=dg.AssetSelection.assets(*keys), description=description
-        )
-
     schema = planned.schema.key
     loaded = [loader.key for loader in planned.loaders]
     jobs = [
-        job("schema", [schema], "Plans the schema, shows the plan, and applies it if nothing is lost by it."),
-        job("all", [schema, *loaded], "The schema, then all tables that are loaded."),
+        build_job(
+            planned, "schema", [schema], "Plans the schema, shows the plan, and applies it if nothing is lost by it."
+        ),
+        build_job(planned, "all", [schema, *loaded], "The schema, then all tables that are loaded."),
     ]
     policy = planned.options.backfill_policy or dg.BackfillPolicy.single_run()
     single_run = policy.max_partitions_per_run is None
@@ -100,11 +136,17 @@ def build_jobs(planned: TableSet, schedule: SyncSchedule | None) -> tuple[list[J
         title = partitions_title(partitions)
         title = title if title not in taken else f"{title}_{len(taken)}"
         taken.add(title)
-        loading = job(title, keys, "Loads tables; the schema must be in sync.")
+        loading = build_job(planned, title, keys, "Loads tables; the schema must be in sync.")
         jobs.append(loading)
         if schedule is not None:
             schedules.append(
-                build_table_schedule(loading, schedule=schedule, partitions=partitions, single_run=single_run)
+                build_table_schedule(
+                    loading,
+                    schedule=schedule,
+                    partitions=partitions,
+                    single_run=single_run,
+                    run_config=feed_config(planned, keys, schedule.feed),
+                )
             )
     return jobs, schedules
 
@@ -158,6 +200,7 @@ def build_sync_defs(
     policy: SyncPolicy | None = None,
     options: AssetOptions | None = None,
     schedule: SyncSchedule | None = None,
+    new_rows: NewRows | None = None,
     checks: CheckOptions | None = None,
     sensors: Sequence[dg.SensorDefinition] = (),
     executor: dg.ExecutorDefinition | None = None,
@@ -178,6 +221,7 @@ def build_sync_defs(
     :param policy: What the schema asset may do without asking.
     :param options: How the table assets execute.
     :param schedule: When tables are loaded; `None` for no schedules.
+    :param new_rows: Which sources are looked at for new rows, and how often; for tables that are read from a watermark.
     :param checks: Which checks are made of rows.
     :param sensors: What else starts runs.
     :param executor: How steps execute; `None` for a process each.
@@ -197,6 +241,10 @@ def build_sync_defs(
         raise ValueError(f"module {tables.title!r} is for {tables.dialect}, but its target is {target.dialect}")
     planned = plan_tables(tables, sources=sources, translator=translator, policy=policy, options=options)
     jobs, schedules = build_jobs(planned, schedule)
+    if new_rows is not None:
+        job, looking = build_new_rows_job(planned, new_rows, target)
+        jobs.append(job)
+        schedules.append(looking)
     loaded = [build_table_asset(loader, options=planned.options) for loader in planned.loaders]
     resources: dict[str, Any] = {planned.options.resource: target}
     return dg.Definitions(

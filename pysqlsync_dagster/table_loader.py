@@ -112,7 +112,9 @@ class TableLoader:
             async with database.connection(self.tables.options) as connection:
                 table = connection.get_table(self.cls)
                 await require_in_sync(connection, self.tables, self.cls, policy=self.policy, schema_key=self.schema_key)
-            stream = TableStream(database.pool, table, self._feed(), self.feed.sources[name], self.preview.rows, name)
+            stream = TableStream(
+                database.pool, table, self._feed(name), self.feed.sources[name], self.preview.rows, name
+            )
             told = time.monotonic()
             async for load in load_slices(stream, wanted, concurrency=self.concurrency):
                 finished.append(load)
@@ -150,11 +152,12 @@ class TableLoader:
             )
         return missing
 
-    def _feed(self) -> TableFeed:
-        """:returns: The feed, without values in messages where the module says so."""
+    def _feed(self, name: str) -> TableFeed:
+        """:returns: The feed for one of its sources, without values in messages where the module says so."""
+        feed = self.feed.using(name)
         if not self.tables.options.redact_values:
-            return self.feed
-        return replace(self.feed, load=replace(self.feed.load, redact_values=True))
+            return feed
+        return replace(feed, load=replace(feed.load, redact_values=True))
 
     def _definition_metadata(self) -> dict[str, Any]:
         """:returns: Columns and their lineage, which each run shows as they were then."""
@@ -171,11 +174,10 @@ class TableLoader:
         )
         if not load.rejected:
             return numbers
-        preview = rejected_preview(load.rejected, hidden=self._hides_values)
+        preview = rejected_preview(load.rejected, hidden=self._hides_values(feed))
         return {**numbers, "rejected_table": load.rejected_table, "rejected_rows": preview}
 
-    @property
-    def _hides_values(self) -> bool:
+    def _hides_values(self, feed: str) -> bool:
         if self.preview.values is not None:
             return not self.preview.values
-        return self.feed.load.redact_values or self.tables.options.redact_values or self.has_pii
+        return self.feed.using(feed).load.redact_values or self.tables.options.redact_values or self.has_pii

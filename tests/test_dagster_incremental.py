@@ -4,6 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -19,14 +20,16 @@ from pysqlsync_dagster import (
     PartitionSlice,
     RowWatch,
     SinceWatermark,
+    SyncSchedule,
     TableFeed,
+    TableModule,
     build_file_sensor,
     build_row_sensor,
     build_sync_defs,
     build_watermark_schedule,
     plan_tables,
 )
-from pysqlsync_engine.base import GeneratorOptions, LoadOptions, Watermark
+from pysqlsync_engine.base import GeneratorOptions, LoadMode, LoadOptions, Watermark
 from pysqlsync_engine.data.csv import CsvSource
 from pysqlsync_engine.data.sources import Fields
 from tests import orders_job, orders_model
@@ -246,3 +249,58 @@ def test_a_table_without_a_watermark_cannot_be_scheduled_by_it() -> None:
         build_watermark_schedule(
             "news", job=None, planned=planned, database=watch.database, watches={orders_model.Customer: watch}
         )
+
+
+class Nothing:
+    """A source without rows."""
+
+    fields = FIELDS
+
+    def batches(self, window: object) -> Iterator[list[tuple[Any, ...]]]:
+        assert window is None
+        yield from ()
+
+
+def nothing_since(since: Any) -> Nothing:
+    assert since is None
+    return Nothing()
+
+
+ORDERS = LoadOptions(watermark=Watermark("orders", "id"))
+
+
+@pytest.mark.parametrize(
+    ("feed", "message"),
+    [
+        (TableFeed(Nothing(), loads={"all": LoadOptions()}), "no source is named all"),
+        (
+            TableFeed({"news": SinceWatermark(nothing_since)}, loads={"news": LoadOptions(LoadMode.UPSERT)}),
+            "its source is read from a watermark, but it has none",
+        ),
+        (
+            TableFeed(
+                {"news": SinceWatermark(nothing_since)},
+                load=ORDERS,
+                loads={"news": replace(ORDERS, mode=LoadMode.MIRROR)},
+            ),
+            "mode mirror would take all rows before the watermark for missing",
+        ),
+    ],
+)
+def test_a_load_that_does_not_go_with_its_source_is_refused(feed: TableFeed, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        plan_tables(TableModule(orders_model), sources={orders_model.Customer: feed})
+
+
+def test_a_schedule_may_read_another_source_than_other_runs_do(home: dg.DagsterInstance) -> None:
+    feed = TableFeed({"news": Nothing(), "all": Nothing()}, loads={"all": LoadOptions(LoadMode.MIRROR)})
+    definitions = build_sync_defs(
+        orders_model,
+        target=orders_job.resource(orders_job.ConnectionParameters()),
+        sources={orders_model.Customer: feed, orders_model.Order: Nothing()},
+        schedule=SyncSchedule(feed="all"),
+    )
+    schedule = definitions.resolve_schedule_def("public_whole_schedule")
+    context = dg.build_schedule_context(instance=home, scheduled_execution_time=datetime.now(UTC))
+    (request,) = list(schedule.evaluate_tick(context).run_requests or ())
+    assert request.run_config == {"ops": {"public__Customer": {"config": {"feed": "all"}}}}

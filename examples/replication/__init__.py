@@ -1,0 +1,1 @@
+"""Keeps a copy of some tables of PostgreSQL in MySQL or MariaDB."""
