@@ -6,19 +6,22 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import dagster as dg
 
 from pysqlsync_dagster.assets import TableSet
 from pysqlsync_dagster.resources import DatabaseResource
-from pysqlsync_dagster.schedules import Job
+from pysqlsync_dagster.schedules import RANGE_END, RANGE_START, Job
 from pysqlsync_engine.base import GeneratorOptions
 from pysqlsync_engine.data.cursor import MarkKind, MarkValue, mark_of
+
+FilePartitions: TypeAlias = dg.PartitionsDefinition[Any]
+"""Partitions that files belong to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +61,88 @@ def digest(parts: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(dict(sorted(parts.items()))).encode()).hexdigest()[:16]
 
 
-def file_requests(
-    news: Mapping[str, str], partitions: dg.DynamicPartitionsDefinition | None
-) -> tuple[list[dg.RunRequest], list[Any]]:
+@dataclass(frozen=True, slots=True)
+class FileNews:
     """
-    :param partitions: Where each file is a partition, whose key is its path; `None` to load everything in one run.
-    :returns: Requests for runs, and for new partitions.
+    What follows from new and changed files.
+
+    :param requests: For runs.
+    :param additions: For new partitions.
+    :param left: Files that are left out for good, each with the reason.
+    :param early: Files whose partitions are still to come.
     """
-    if partitions is None:
-        return [dg.RunRequest(run_key=digest(news), tags={"files": str(len(news))})], []
-    requests = [
-        dg.RunRequest(run_key=f"{name} {state}", partition_key=name) for name, state in news.items() if "," not in name
-    ]
-    keys = [str(request.partition_key) for request in requests]
-    return requests, [partitions.build_add_request(keys)] if keys else []
+
+    requests: Sequence[dg.RunRequest]
+    additions: Sequence[Any] = ()
+    left: Mapping[str, str] = field(default_factory=dict[str, str])
+    early: Collection[str] = ()
+
+
+def whole_news(news: Mapping[str, str]) -> FileNews:
+    """:returns: One run that loads everything."""
+    return FileNews([dg.RunRequest(run_key=digest(news), tags={"files": str(len(news))})])
+
+
+def news_by_file(news: Mapping[str, str], partitions: dg.DynamicPartitionsDefinition) -> FileNews:
+    """:returns: A run for each file, which is a partition of its own."""
+    left = {name: "its name has a comma" for name in news if "," in name}
+    keys = [name for name in news if name not in left]
+    requests = [dg.RunRequest(run_key=f"{name} {news[name]}", partition_key=name) for name in keys]
+    return FileNews(requests, [partitions.build_add_request(keys)] if keys else [], left)
+
+
+def news_by_key(news: Mapping[str, str], partitions: FilePartitions, key_of: Callable[[str], str | None]) -> FileNews:
+    """
+    :param key_of: Tells the partition of a file; `None` for one that has none.
+    :returns: Runs for the partitions that there are, each unbroken range of time in one.
+    """
+    keys = partitions.get_partition_keys()
+    positions = {key: position for position, key in enumerate(keys)}
+    found = {name: key_of(name) for name in news}
+    early = {name for name, key in found.items() if key is not None and is_early(partitions, key)}
+    left = {
+        name: "it belongs to no partition"
+        for name, key in found.items()
+        if name not in early and (key is None or key not in positions)
+    }
+    wanted: dict[int, dict[str, str]] = {}
+    for name, key in found.items():
+        if key is not None and key in positions:
+            wanted.setdefault(positions[key], {})[name] = news[name]
+    requests: list[dg.RunRequest] = []
+    for run in unbroken(sorted(wanted), joined=isinstance(partitions, dg.TimeWindowPartitionsDefinition)):
+        first, last = keys[run[0]], keys[run[-1]]
+        states = {name: state for position in run for name, state in wanted[position].items()}
+        if len(run) == 1:
+            requests.append(dg.RunRequest(run_key=f"{first} {digest(states)}", partition_key=first))
+        else:
+            tags = {RANGE_START: first, RANGE_END: last}
+            requests.append(dg.RunRequest(run_key=f"{first} to {last} {digest(states)}", tags=tags))
+    return FileNews(requests, left=left, early=early)
+
+
+def is_early(partitions: FilePartitions, key: str) -> bool:
+    """:returns: True if there will be such a partition of time."""
+    if not isinstance(partitions, dg.TimeWindowPartitionsDefinition):
+        return False
+    try:
+        window = partitions.time_window_for_partition_key(key)
+    except (ValueError, dg.DagsterInvariantViolationError):
+        return False
+    last = partitions.get_last_partition_window()
+    is_over = partitions.end is not None and window.start >= partitions.end
+    return not is_over and (last is None or window.start >= last.end)
+
+
+def unbroken(positions: Sequence[int], *, joined: bool) -> list[list[int]]:
+    """:returns: The positions, those that follow each other together if they are to be joined."""
+    ranges: list[list[int]] = []
+    for position in positions:
+        if joined and ranges and position == ranges[-1][-1] + 1:
+            ranges[-1].append(position)
+        else:
+            ranges.append([position])
+    return ranges
 
 
 def build_file_sensor(
@@ -79,22 +150,27 @@ def build_file_sensor(
     *,
     target: Job,
     watch: FileWatch,
-    partitions: dg.DynamicPartitionsDefinition | None = None,
+    partitions: FilePartitions | None = None,
+    key: Callable[[str], str | None] | None = None,
     interval_s: int = 60,
     running: bool = False,
 ) -> dg.SensorDefinition:
     """
     Build a sensor that starts runs when there are new files, or files have changed.
 
-    A file whose name has a comma is left out where files are partitions, as Dagster cannot load such partitions again; it is told in
-    the log of the sensor.
+    Files that are left out are told in the log of the sensor: those that belong to no partition, and, where files are partitions,
+    those whose names have a comma, as Dagster cannot load such partitions again. A file of a day that has not ended waits.
 
     :param target: A job, or a selection of assets.
-    :param partitions: Where each file is a partition, whose key is its path below the directory; `None` to load everything in one
-        run.
+    :param partitions: Of the assets. Dynamic ones, where each file is a partition whose key is its path below the directory;
+        or others, of which `key` tells that of a file. `None` to load everything in one run.
+    :param key: Given the path of a file below the directory, returns the key of its partition; `None` for one that has none.
+        Partitions of time that follow each other are loaded by one run.
     :param interval_s: Seconds between two looks.
     :param running: True to start the sensor as soon as the definitions are there.
+    :raises ValueError: if nothing tells the partition of a file.
     """
+    follow = follower(name, partitions, key)
 
     def look(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         known: dict[str, str] = json.loads(context.cursor) if context.cursor else {}
@@ -103,18 +179,39 @@ def build_file_sensor(
         news = watch.changed(known, time.time())
         if not news:
             return dg.SensorResult(skip_reason=f"no new files like {watch.pattern!r} in {watch.directory}")
-        if partitions is not None:
-            for path in news:
-                if "," in path:
-                    context.log.warning(f"left out, as its name has a comma: {path}")
-        requests, additions = file_requests(news, partitions)
+        found = follow(news)
+        for path, reason in found.left.items():
+            context.log.warning(f"left out, as {reason}: {path}")
+        seen = {path: state for path, state in news.items() if path not in found.early}
         return dg.SensorResult(
-            run_requests=requests, dynamic_partitions_requests=additions, cursor=json.dumps({**known, **news})
+            run_requests=list(found.requests),
+            dynamic_partitions_requests=list(found.additions),
+            cursor=json.dumps({**known, **seen}),
         )
 
     return dg.SensorDefinition(
         name, evaluation_fn=look, target=target, minimum_interval_seconds=interval_s, default_status=status(running)
     )
+
+
+def follower(
+    name: str, partitions: FilePartitions | None, key: Callable[[str], str | None] | None
+) -> Callable[[Mapping[str, str]], FileNews]:
+    """
+    :param name: Of the sensor, for messages.
+    :returns: What tells the consequences of new files.
+    """
+    if partitions is None:
+        return whole_news
+    if isinstance(partitions, dg.DynamicPartitionsDefinition):
+        if key is not None:
+            raise ValueError(f"sensor {name}: each file is a dynamic partition by its path; leave `key` out")
+        return lambda news: news_by_file(news, partitions)
+    if key is None:
+        raise ValueError(
+            f"sensor {name}: nothing tells the partition of a file; give `key`, such as `lambda path: path[:10]`"
+        )
+    return lambda news: news_by_key(news, partitions, key)
 
 
 def status(running: bool) -> dg.DefaultSensorStatus:  # noqa: FBT001 - the value is the subject
