@@ -138,6 +138,9 @@ def plan_tables(
     schema = build_schema_asset(tables, policy=policy, resource=options.resource, contracts=contracts)
     specs = build_table_specs(tables, translator=translator, upstream=[schema.key], feeds=feeds)
     specs = {cls: options.complete(spec) for cls, spec in specs.items()}
+    for cls, feed in feeds.items():
+        # a translator may have chosen other partitions
+        feed.check(specs[cls].partitions_def, specs[cls].key.to_user_string())
     personal = {each.cls for each in tables.tables() if pii_columns(each.table)}
     loaders = tuple(
         TableLoader(

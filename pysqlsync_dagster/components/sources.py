@@ -31,7 +31,7 @@ from pysqlsync_engine.data.formats import FORMATS, format_of
 from pysqlsync_engine.data.json_lines import JsonLinesSource
 from pysqlsync_engine.data.parquet import ParquetSource
 from pysqlsync_engine.data.tsv import TsvSource
-from pysqlsync_engine.data.windows import Select
+from pysqlsync_engine.data.windows import Select, select_by
 from pysqlsync_engine.factory import get_dialect
 from pysqlsync_engine.model.annotations import unwrap
 from pysqlsync_engine.model.id_types import QualifiedId
@@ -130,10 +130,10 @@ class FilesSettings(Settings):
     def _select(self, fields: Fields) -> Select | None:
         if self.time_column is None:
             return None
-        if self.time_column not in fields.names:
-            raise ValueError(f"time_column: expected one of {', '.join(fields.names)}; got {self.time_column!r}")
-        position = fields.names.index(self.time_column)
-        return lambda row, window: window.start <= row[position] < window.end
+        try:
+            return select_by(fields, self.time_column)
+        except ValueError as error:
+            raise ValueError(f"time_column: {error}") from error
 
 
 class OtherDatabaseSettings(Settings):

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Any
 
-from pysqlsync_engine.data.sources import Window
+from pysqlsync_engine.data.sources import Fields, Window
+from pysqlsync_engine.model.annotations import find_tag, peel, unwrap
+from pysqlsync_engine.model.type_markers import WithTimeZone
 from pysqlsync_engine.session import Batch, Row
 
 BATCH_ROWS = 4096
@@ -35,3 +40,46 @@ def sliced(rows: Batch) -> Iterator[Batch]:
     """:returns: The rows as batches of the usual size."""
     for start in range(0, len(rows), BATCH_ROWS):
         yield rows if len(rows) <= BATCH_ROWS else rows[start : start + BATCH_ROWS]
+
+
+def select_by(fields: Fields, column: str) -> Select:
+    """
+    Tell rows of a window by one of their values: a moment, which is in UTC if it has no time zone; or a date, in the time zone of the
+    window.
+
+    :param column: A field that is never NULL, as such a row would be in no window.
+    :raises ValueError: if there is no such field.
+    """
+    if column not in fields.names:
+        raise ValueError(f"expected one of {', '.join(fields.names)}; got {column!r}")
+    position = fields.names.index(column)
+    annotation = fields.types[position]
+    declared = unwrap(annotation)
+    if declared.type not in {date, datetime} or peel(annotation).optional:
+        raise ValueError(f"{column}: expected a column of moments or dates that is never NULL")
+    is_aware = find_tag(declared.tags, WithTimeZone) is not None
+    edges = _days if declared.type is date else _moments if is_aware else _moments_in_utc
+
+    def select(row: Row, window: Window) -> bool:
+        start, end = edges(window)
+        return start <= row[position] < end
+
+    return select
+
+
+def _moments(window: Window) -> tuple[Any, Any]:
+    return window.start, window.end
+
+
+@lru_cache(maxsize=16)
+def _moments_in_utc(window: Window) -> tuple[Any, Any]:
+    start, end = (edge.astimezone(UTC).replace(tzinfo=None) for edge in (window.start, window.end))
+    return start, end
+
+
+@lru_cache(maxsize=16)
+def _days(window: Window) -> tuple[Any, Any]:
+    """:raises ValueError: if the window is shorter than a day, so that dates do not tell what is in it."""
+    if window.end - window.start < timedelta(hours=23):
+        raise ValueError(f"{window.key}: dates do not tell which rows are in a part of a day; name a column of moments")
+    return window.start.date(), window.end.date()
