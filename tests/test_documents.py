@@ -6,6 +6,7 @@ Every block of Python code has a comment before it that no reader sees:
 - `<!-- module: shop -->`: a file of this name, which later blocks import;
 - `<!-- file: data/1.csv -->`: a file of this name, of any kind, which later blocks read by this path;
 - `<!-- test: title -->`: executed, in order; blocks of a document share their variables;
+- `<!-- excerpt: examples/demo.py -->`: stands so in this file of the project, which has tests of its own;
 - `<!-- program: title -->`: executed by a test of its own, which looks at what it has done;
 - `<!-- not a test: reason -->`: left alone.
 
@@ -52,7 +53,7 @@ ADDRESSES = {
     "PostgreSQLResource": RESOURCE,
     "EmbeddedPostgreSQLResource": RESOURCE,
 }
-KINDS = {"", "module", "file", "test", "program", "not a test", "output"}
+KINDS = {"", "module", "file", "test", "program", "excerpt", "not a test", "output"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,12 @@ def test_every_python_block_is_tested_or_says_why_not(document: Path) -> None:
     unknown = [block.kind for block in blocks(document) if block.kind not in KINDS]
     assert unmarked == []
     assert unknown == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=title_of)
+def test_excerpts_are_what_the_file_says(document: Path) -> None:
+    excerpts = [block for block in blocks(document) if block.kind == "excerpt"]
+    assert [block.line for block in excerpts if block.text not in (PROJECT / block.title).read_text()] == []
 
 
 @pytest.mark.parametrize(
