@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from functools import cache
 from typing import Any, ClassVar
 
@@ -13,9 +13,6 @@ from pydantic_core import CoreSchema
 TEMPLATE = {"type": "string", "pattern": r"\{\{"}
 """What may stand in place of any value."""
 
-TEXT = "x-text"
-"""Says of a property that any text is meant, besides what else it may be."""
-
 
 def exact(schema: dict[str, Any]) -> dict[str, Any]:
     """
@@ -25,7 +22,7 @@ def exact(schema: dict[str, Any]) -> dict[str, Any]:
     """
     choices: list[dict[str, Any]] = schema.get("anyOf", [])
     values = [choice for choice in choices if choice.get("type") not in {"string", "null"} or "enum" in choice]
-    if schema.pop(TEXT, False) or len(values) != 1 or {"type": "string"} not in choices:
+    if len(values) != 1 or {"type": "string"} not in choices:
         return schema
     free = [choice for choice in choices if choice.get("type") == "null"]
     rest = {name: value for name, value in schema.items() if name != "anyOf"}
@@ -38,26 +35,37 @@ class ExactSchema:
     descriptions: ClassVar[Mapping[str, str | None]] = {}
     """What each setting is, which Dagster leaves out of those that have a default."""
 
+    texts: ClassVar[Set[str]] = frozenset()
+    """See `Settings`."""
+
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """:returns: The schema that `dg check yaml` and editors use."""
         schema = handler(core_schema)
         properties = handler.resolve_ref_schema(schema).get("properties", {})
         for name, value in properties.items():
-            properties[name] = {"description": cls.descriptions.get(name), **exact(value)}
+            found = value if name in cls.texts else exact(value)
+            properties[name] = {"description": cls.descriptions.get(name), **found}
         return schema
 
 
 @cache
-def exact_model(settings: type[BaseModel], derived: type[BaseModel]) -> type[BaseModel]:
+def exact_model(settings: type[Settings], derived: type[BaseModel]) -> type[BaseModel]:
     """:returns: What Dagster has derived from settings, with an exact schema."""
     made: Any = type(derived.__name__, (ExactSchema, derived), {"__module__": derived.__module__})
     made.descriptions = {name: each.description for name, each in settings.model_fields.items()}
+    made.texts = settings.texts
     return made
 
 
 class Settings(dg.Model, dg.Resolvable):
-    """A part of the definition of a component."""
+    """
+    A part of the definition of a component.
+
+    :cvar texts: Settings that may be any text, besides what else they may be.
+    """
+
+    texts: ClassVar[Set[str]] = frozenset()
 
     @classmethod
     def model(cls) -> type[BaseModel]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import timedelta
 from types import ModuleType
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import dagster as dg
 from pydantic import ConfigDict, Field
@@ -25,7 +25,7 @@ from pysqlsync_dagster.components.policy import (
     asset_options,
 )
 from pysqlsync_dagster.components.scaffolding import SyncScaffolder
-from pysqlsync_dagster.components.settings import TEXT, Settings
+from pysqlsync_dagster.components.settings import Settings
 from pysqlsync_dagster.components.tables import TableSettings
 from pysqlsync_dagster.components.translation import ComponentTranslator, Translation, translated
 from pysqlsync_dagster.components.values import Text, resolve_text
@@ -41,12 +41,7 @@ def resolve_names(context: dg.ResolutionContext, value: Any) -> Any:
     return [resolve_text(context, each) for each in names]
 
 
-Names = Annotated[
-    Any,
-    dg.Resolver(
-        resolve_names, model_field_type=str | list[str], inject_before_resolve=False, json_schema_extra={TEXT: True}
-    ),
-]
+Names = Annotated[Any, dg.Resolver(resolve_names, model_field_type=str | list[str], inject_before_resolve=False)]
 
 
 def load_tables(given: Any, place: Place) -> ModuleType | tuple[type, ...]:
@@ -77,6 +72,7 @@ class SqlSyncComponent(dg.Component, Settings):
     """
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+    texts: ClassVar[Set[str]] = frozenset({"module"})
 
     target: Database = Field(description="The database that has the tables.")
     module: Names = Field(
