@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,12 +14,15 @@ from pysqlsync_engine.factory import get_dialect
 from tests import orders_job, resumable_job
 from tests.conftest import Servers
 from tests.dagster_services import Services, dagster_services, wait_until
+from tests.resumable_job import Control
 from tests.servers import Server, postgresql_names
 
 ORDER = ["shop", "Order"]
 QUIET_DAYS = (1, 8)
 KILLED_DAYS = (11, 16)
-KILLED_ON = 14
+KILLED_ON = "2024-01-14"
+ENDED_DAYS = (21, 25)
+ENDED_ON = "2024-01-23"
 
 
 @pytest.fixture(scope="module")
@@ -30,18 +32,18 @@ def server(servers: Servers) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def control(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def control(tmp_path_factory: pytest.TempPathFactory) -> Control:
     """Where a test tells the source when to stop."""
-    return tmp_path_factory.mktemp("control")
+    return Control(tmp_path_factory.mktemp("control"))
 
 
 @pytest.fixture(scope="module")
-def services(server: Server, control: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+def services(server: Server, control: Control, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     """Dagster's processes, with the tables in place and customers loaded."""
     variables = {
         orders_job.PASSWORD_VARIABLE: server.parameters.password or "",
         orders_job.ADDRESS_VARIABLE: orders_job.address(server.parameters),
-        resumable_job.CONTROL_VARIABLE: str(control),
+        resumable_job.CONTROL_VARIABLE: str(control.directory),
     }
     home = tmp_path_factory.mktemp("dagster") / "home"
     code = ["-m", "tests.resumable_job", "-a", "definitions"]
@@ -71,9 +73,9 @@ def days(first: int, last: int) -> dict[str, int]:
 
 
 @pytest.fixture(scope="module")
-def backfills(services: Services, control: Path) -> dict[str, str]:
+def backfills(services: Services, control: Control) -> dict[str, str]:
     """Two backfills, one of which stops in the middle."""
-    (control / "hang").write_text(next(iter(days(KILLED_ON, KILLED_ON))))
+    control.stop_at(KILLED_ON)
     return {
         "quiet": services.backfill([ORDER], list(days(*QUIET_DAYS))),
         "killed": services.backfill([ORDER], list(days(*KILLED_DAYS))),
@@ -92,23 +94,34 @@ def test_a_backfill_of_the_daemon_is_one_run_with_counts_of_each_partition(
 
 
 def test_a_backfill_whose_run_is_killed_goes_on_by_itself_with_what_is_missing(
-    services: Services, server: Server, control: Path, backfills: dict[str, str]
+    services: Services, server: Server, control: Control, backfills: dict[str, str]
 ) -> None:
-    hanging = control / "hanging"
-    wait_until(hanging.exists, "the source to stop")
-    before = days(KILLED_DAYS[0], KILLED_ON - 1)
-    assert services.materializations(ORDER, list(days(*KILLED_DAYS))) == list(before.items())
-    os.kill(int(hanging.read_text()), signal.SIGKILL)
-    (control / "hang").unlink()
+    process = wait_until(lambda: control.stopped(KILLED_ON), "the source to stop")
+    assert services.materializations(ORDER, list(days(*KILLED_DAYS))) == list(days(11, 13).items())
+    os.kill(process, signal.SIGKILL)
+    control.go_on(KILLED_ON)
     assert services.finish_backfill(backfills["killed"]) == "COMPLETED_SUCCESS"
     second, first = services.runs(dagster__backfill=backfills["killed"])
     assert (first["status"], second["status"]) == ("FAILURE", "SUCCESS")
     assert second["parentRunId"] == first["runId"]
     expected = days(*KILLED_DAYS)
-    asked = [day for day in (control / "begun").read_text().split() if day in expected]
-    assert asked == [*days(KILLED_DAYS[0], KILLED_ON), *days(KILLED_ON, KILLED_DAYS[1])]
+    assert control.begun(min(expected), max(expected)) == [*days(11, 14), *days(14, 16)]
     assert services.materializations(ORDER, list(expected)) == list(expected.items())
     assert stored(server, list(expected)) == expected
+
+
+def test_a_run_that_is_terminated_keeps_what_it_has_stored_and_no_part_of_a_partition(
+    services: Services, server: Server, control: Control
+) -> None:
+    wanted = days(*ENDED_DAYS)
+    control.stop_at(ENDED_ON)
+    run = services.launch("shop_daily", tags=orders_job.partition_range(min(wanted), max(wanted)))
+    wait_until(lambda: control.stopped(ENDED_ON), "the source to stop")
+    services.terminate(run)
+    assert services.finish(run) == "CANCELED"
+    control.go_on(ENDED_ON)
+    assert services.materializations(ORDER, list(wanted)) == list(days(21, 22).items())
+    assert stored(server, list(wanted)) == days(21, 22)
 
 
 def schema_metadata(services: Services) -> dict[str, str]:

@@ -50,29 +50,22 @@ class Home:
     """An instance of Dagster that processes share, and where a test tells the source when to stop."""
 
     instance: dg.DagsterInstance
-    control: Path
+    control: resumable_job.Control
 
     def run_until(self, day: str, first: str, last: str) -> None:
         """Run days in a process of its own, and kill it in the middle of one."""
-        (self.control / "hang").write_text(day)
+        self.control.stop_at(day)
         process = subprocess.Popen([sys.executable, "-m", "tests.resumable_job", first, last], cwd=PROJECT)
         deadline = time.monotonic() + DEADLINE_S
         try:
-            while not (self.control / "hanging").exists():
+            while self.control.stopped(day) is None:
                 assert process.poll() is None, "the process has ended by itself"
                 assert time.monotonic() < deadline, "the source was never asked for the day"
                 time.sleep(0.05)
         finally:
             process.kill()
         assert process.wait() == -signal.SIGKILL
-        (self.control / "hang").unlink()
-
-    def begun(self) -> list[str]:
-        """:returns: The days that the source was asked for since this was called last."""
-        file = self.control / "begun"
-        days = file.read_text().split()
-        file.unlink()
-        return days
+        self.control.go_on(day)
 
     def events(self, key: dg.AssetKey = ORDER) -> list[tuple[str | None, Any]]:
         """:returns: Partition and number of rows of each materialization of an asset, the oldest first."""
@@ -89,7 +82,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     monkeypatch.setenv(resumable_job.CONTROL_VARIABLE, str(tmp_path))
     monkeypatch.setenv("PYTHONWARNINGS", "ignore")
     with dg.DagsterInstance.get() as instance:
-        yield Home(instance, tmp_path)
+        yield Home(instance, resumable_job.Control(tmp_path))
 
 
 def count(server: Server) -> dict[str, int]:
@@ -116,11 +109,11 @@ def test_days_that_were_stored_before_the_process_was_killed_stay_recorded_and_o
     home.run_until("2024-01-04", "2024-01-01", "2024-01-06")
     assert count(server) == days(1, 3)
     assert home.events() == list(days(1, 3).items())
-    assert home.begun() == list(days(1, 4))
+    assert home.control.begun() == list(days(1, 4))
     done = home.instance.get_materialized_partitions(ORDER)
     missing = sorted(set(days(1, 6)) - done)
     resumable_job.main(missing[0], missing[-1])
-    assert home.begun() == list(days(4, 6))
+    assert home.control.begun() == [*days(1, 4), *days(4, 6)]
     assert count(server) == days(1, 6)
     assert home.events() == list(days(1, 6).items())
 
