@@ -43,8 +43,8 @@ def program(title: str) -> str:
 def on_own_server(server: Server) -> str:
     """:returns: The program after the last step of the tutorial, for the server of the test."""
     parameters, text = server.parameters, program("sales")
-    (line,) = [line for line in text.splitlines(keepends=True) if "target=" in line]
-    text = text.replace(line, program("own server")).replace("EmbeddedPostgreSQLResource", "PostgreSQLResource")
+    text = text.replace('EmbeddedPostgreSQLResource(database="shop")', program("own server").strip())
+    text = text.replace("EmbeddedPostgreSQLResource", "PostgreSQLResource")
     address = f"host={parameters.host!r}, port={parameters.port!r}, username={parameters.username!r}"
     text = text.replace('host="db.example.org", username="loader"', address)
     return text.replace('database="shop"', f"database={parameters.database!r}")
