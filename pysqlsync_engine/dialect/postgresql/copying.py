@@ -10,7 +10,15 @@ from pysqlsync_engine.data.hooks import Detour
 from pysqlsync_engine.data.parts import EncodedBatch
 from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.data.text import TextPart
-from pysqlsync_engine.dialect.postgresql.feeding import Feed, Numbers, RowRun, Sending, TextRun
+from pysqlsync_engine.dialect.postgresql.feeding import (
+    MAX_CHECKED_ROW_BYTES,
+    MAX_KEPT_ROW_BYTES,
+    Feed,
+    Numbers,
+    RowRun,
+    Sending,
+    TextRun,
+)
 from pysqlsync_engine.dialect.postgresql.refusals import refuse
 from pysqlsync_engine.errors import LoadError, RowError, StatementError
 from pysqlsync_engine.model.id_types import QualifiedId
@@ -62,6 +70,7 @@ class Copier:
         add_column: Callable[[str], str] | None = None,
         takes_text: bool = True,
         may_skip_rows: bool = False,
+        checks_keys: bool = False,
         saves: bool = False,
     ) -> None:
         """
@@ -70,6 +79,7 @@ class Copier:
         :param add_column: Statement that gives the table a column for cells that are left out; `None` if it must not have such.
         :param takes_text: False if the text of a file is not what the table takes.
         :param may_skip_rows: True if triggers of the table may leave rows out.
+        :param checks_keys: True if the server checks foreign keys of the rows.
         :param saves: True to undo what one COPY has stored if the server refuses a row of it, and to give its parts back.
         """
         if not isinstance(session, CopySession):
@@ -85,6 +95,7 @@ class Copier:
         self._takes_text = takes_text
         self._may_skip_rows = may_skip_rows
         self._saves = saves
+        self._most_bytes = MAX_KEPT_ROW_BYTES if saves else MAX_CHECKED_ROW_BYTES if checks_keys else None
         self.refusal: StatementError | None = None
 
     async def send(self, feed: Feed) -> None:
@@ -138,7 +149,7 @@ class Copier:
         :param feed: Where more rows may come from, to be sent along with them.
         :raises Detour: if a value has to be sent in another way; the rows before it are stored.
         """
-        run = RowRun(batch, feed, keeps=self._saves)
+        run = RowRun(batch, feed, keeps=self._saves, most_bytes=self._most_bytes)
         async with self._saved(run, feed), aclosing(run.batches()) as batches:
             try:
                 stored = await self._session.copy(self._table, self._names, batches)

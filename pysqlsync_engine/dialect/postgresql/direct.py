@@ -17,7 +17,7 @@ from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.data.text import TextRules
 from pysqlsync_engine.dialect.postgresql.claiming import claim_empty, is_empty
 from pysqlsync_engine.dialect.postgresql.copying import CannotSkipError, Copier
-from pysqlsync_engine.dialect.postgresql.feeding import Feed
+from pysqlsync_engine.dialect.postgresql.feeding import Feed, fed
 from pysqlsync_engine.dialect.postgresql.lookup_ids import lookup_ids
 from pysqlsync_engine.dialect.postgresql.merging import advance_identity, count_own
 from pysqlsync_engine.dialect.postgresql.staged import StagedStore
@@ -89,11 +89,21 @@ class DirectStore:
         del session
 
     async def store(self, session: Session, parts: AsyncIterator[Part]) -> Outcome:
-        feed = Feed(parts)
+        async with fed(parts) as feed:
+            return await self._store(session, feed)
+
+    async def _store(self, session: Session, feed: Feed) -> Outcome:
         labels = [each for each in self._labels if each is not None]
         for each in labels:
             await each.read(session)
-        copier = Copier(session, self._target, self._target.table.name, takes_text=not labels, may_skip_rows=True)
+        copier = Copier(
+            session,
+            self._target,
+            self._target.table.name,
+            takes_text=not labels,
+            may_skip_rows=True,
+            checks_keys=bool(labels),
+        )
         try:
             await copier.send(feed)
         except (Detour, CannotSkipError):
@@ -107,8 +117,7 @@ class DirectStore:
 class FillingStore(DirectStore):
     """Copies rows into a table that is empty, and merges them into one that is not."""
 
-    async def store(self, session: Session, parts: AsyncIterator[Part]) -> Outcome:
-        feed = Feed(parts)
+    async def _store(self, session: Session, feed: Feed) -> Outcome:
         if not await self._may_fill(session):
             feed.recode(plain_encoder(self._staged.hooks))
             return await self._staged.store_from(session, feed)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_right
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from itertools import islice
 from typing import Protocol
 
@@ -26,29 +28,82 @@ MAX_KEPT_BYTES = 8 * 1024 * 1024
 MAX_KEPT_ROW_BYTES = 4 * 1024 * 1024
 """Estimate for the rows that one COPY takes if they are kept."""
 
+MAX_CHECKED_ROW_BYTES = 2 * 1024 * 1024
+"""Estimate for the rows that one COPY takes if the server checks foreign keys at its end, when the next rows can be made."""
+
 
 class Feed:
-    """The parts of a stream, of which the last ones may be given back."""
+    """The parts of a stream, of which the last ones may be given back, and the next ones got while there is something to wait for."""
 
     def __init__(self, parts: AsyncIterator[Part]) -> None:
         self._parts = parts
-        self._given_back: deque[Part] = deque()
+        self._ready: deque[Part] = deque()
         self._encode: NumberedEncoder | None = None
+        self._task: asyncio.Task[None] | None = None
 
     async def next(self) -> Part | None:
         """:returns: The next part; `None` after the last one."""
-        part = self._given_back.popleft() if self._given_back else await anext(self._parts, None)
+        if not self._ready and self._task is not None:
+            task, self._task = self._task, None
+            await task
+        part = self._ready.popleft() if self._ready else await anext(self._parts, None)
         if self._encode is not None and isinstance(part, EncodedBatch):
             return part.recoded(self._encode)
         return part
 
     def give_back(self, parts: Sequence[Part]) -> None:
         """Let parts be the next ones, in their order."""
-        self._given_back.extendleft(reversed(parts))
+        self._ready.extendleft(reversed(parts))
 
     def recode(self, encode: NumberedEncoder) -> None:
         """Encode rows in another way from now on."""
         self._encode = encode
+
+    def prepare(self, most_bytes: int) -> None:
+        """
+        Begin to get the next parts.
+
+        :param most_bytes: Estimate for their rows, roughly.
+        """
+        if self._task is None:
+            self._task = asyncio.create_task(self._get(most_bytes))
+
+    async def _get(self, most_bytes: int) -> None:
+        size = 0
+        while size < most_bytes:
+            part = await anext(self._parts, None)
+            if part is None:
+                return
+            self._ready.append(part)
+            if not isinstance(part, EncodedBatch):
+                return
+            size += estimate(part)
+            # what is waited for may be there
+            await asyncio.sleep(0)
+
+    async def close(self) -> None:
+        """Get no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+            if not self._task.cancelled():
+                # looked at, so that nobody complains that it was not
+                self._task.exception()
+
+
+@asynccontextmanager
+async def fed(parts: AsyncIterator[Part]) -> AsyncGenerator[Feed]:
+    """The parts, of which none is being got any more at the end."""
+    feed = Feed(parts)
+    try:
+        yield feed
+    finally:
+        await feed.close()
+
+
+def estimate(part: EncodedBatch) -> int:
+    """:returns: About how many bytes the values of some rows take when sent."""
+    return sum(estimate_bytes(run.rows) for run in part.runs)
 
 
 class Numbers:
@@ -141,8 +196,14 @@ class TextRun:
 class RowRun:
     """Rows that follow each other, for one COPY; encoded while they are sent, so that client and server work at the same time."""
 
-    def __init__(self, first: EncodedBatch, feed: Feed | None, *, keeps: bool = False) -> None:
-        """Begin with a part; see `TextRun`."""
+    def __init__(
+        self, first: EncodedBatch, feed: Feed | None, *, keeps: bool = False, most_bytes: int | None = None
+    ) -> None:
+        """
+        Begin with a part; see `TextRun`.
+
+        :param most_bytes: Estimate for rows after which no more are added, roughly; `None` without limit.
+        """
         self.first = first
         self.numbers = Numbers()
         self.failure: Exception | None = None
@@ -150,6 +211,7 @@ class RowRun:
         self.is_stopped = False
         self._feed = feed
         self._keeps = keeps
+        self._most_bytes = most_bytes
 
     async def batches(self) -> AsyncGenerator[Iterable[Row]]:
         """:returns: The rows up to where a hook raises `Detour`; those from there on are given back."""
@@ -158,14 +220,19 @@ class RowRun:
         while part is not None:
             if self._keeps:
                 self.taken.append(part)
-                size += sum(estimate_bytes(run.rows) for run in part.runs)
             for block in part.blocks():
                 rows = self._encoded(part, block)
                 if rows is None:
                     return
                 self.numbers.add(block.first, len(block.rows))
                 yield rows
-            part = await self._following() if size < MAX_KEPT_ROW_BYTES else None
+            if self._most_bytes is not None:
+                size += estimate(part)
+                if size >= self._most_bytes:
+                    if self._feed is not None:
+                        self._feed.prepare(self._most_bytes)
+                    return
+            part = await self._following()
 
     def _encoded(self, part: EncodedBatch, block: Run) -> Iterable[Row] | None:
         try:
