@@ -142,14 +142,6 @@ def counts(shown: dict[str, dict[str, Any]], *names: str) -> dict[str, tuple[int
 on_one_source = pytest.mark.parametrize("postgresql", ["postgresql-system"], indirect=True)
 
 
-def test_the_page_shows_the_example_as_it_is() -> None:
-    page = (PROJECT / "docs" / "how-to" / "replicate.md").read_text()
-    shown = re.findall(r'```python title="(\S+) \(excerpt\)"\n(.*?)```', page, re.DOTALL)
-    assert [name for name, _ in shown] == ["examples/replication/model.py", "examples/replication/definitions.py"]
-    for name, code in shown:
-        assert code in (PROJECT / name).read_text()
-
-
 def test_lineage_goes_from_one_database_to_the_other_column_by_column() -> None:
     dg.Definitions.validate_loadable(defs)
     graph = defs.resolve_asset_graph()
@@ -218,6 +210,7 @@ def test_what_is_new_is_copied_and_nothing_else_is_written(shop: Shop) -> None:
 
 
 @on_one_source
+@pytest.mark.parametrize("mysql", ["mariadb-system"], indirect=True)
 def test_a_trigger_tells_what_has_changed(shop: Shop) -> None:
     shop.run("mysql__shop_all")
     page = (PROJECT / "docs" / "how-to" / "replicate.md").read_text()
