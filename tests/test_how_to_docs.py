@@ -96,6 +96,7 @@ def test_files_of_every_kind_become_tables(read: Read) -> None:
     assert page.rows('SELECT id, tags FROM shop."Visit" ORDER BY id') == [(1, ["web", "new"]), (2, [])]
     assert page.rows('SELECT sum(amount)::text FROM shop."Sale"') == [("7.70",)]
     assert page.rows('SELECT pieces FROM shop."Stock"') == [(40,)]
+    assert page.rows('SELECT paid::text, amount::text FROM shop."Payment"') == [("2026-01-05", "1234.50")]
     assert page.shown("shop", "Sale")["speed"] == "bytes"
     assert page.shown("shop", "Stock")["speed"] == "arrow"
 
