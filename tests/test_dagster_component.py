@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import yaml
 from dagster._core.remote_representation.external_data import RepositorySnap
 from dagster.components.core.component_tree import ComponentTree, ComponentTreeException
 from dagster.components.testing.test_cases import TestTranslation
@@ -291,6 +292,30 @@ def test_every_kind_of_partitions_can_be_described(project: Project) -> None:
     project.describe(SYNC, described)
     with project.definitions() as defs:
         assert defs.resolve_asset_graph().get(ORDER).partitions_def == dg.StaticPartitionsDefinition(["a"])
+
+
+def test_several_components_are_parts_of_one_project(project: Project) -> None:
+    project.describe(SYNC, shop(TARGET))
+    second = project.sandbox.defs_folder_path / "archive"
+    second.mkdir()
+    described = shop({"type": "mysql", "host": "archive.example.org"}, prefix=["archive"], tables={}, schedule={})
+    (second / "defs.yaml").write_text(yaml.safe_dump({"type": SYNC, "attributes": described}))
+    with project.definitions() as defs:
+        assert set(defs.resources or {}) == {"shop_database", "archive_shop_database"}
+        names = {job.name for job in defs.get_repository_def().get_all_jobs()}
+        assert {"shop_all", "archive__shop_all"} <= names
+        assert defs.resolve_asset_graph().get(dg.AssetKey(["archive", "shop", "Order"])).kinds == {"mysql", "table"}
+
+
+def test_partitions_that_a_translation_chooses_must_suit_the_source(project: Project) -> None:
+    translation = {"partitions_def": {"type": "static", "partition_keys": ["a"]}}
+    tables = {"Customer": {"files": {"path": "customers.csv"}}}
+    project.describe(SYNC, shop(TARGET, translation=translation, tables=tables))
+    with pytest.raises(ComponentTreeException) as caught, project.definitions():
+        pass
+    assert "defs.yaml: attributes: shop/Customer: its partitions are more than ranges of time" in explanation(
+        caught.value
+    )
 
 
 class TestTranslationOfTables(TestTranslation):
