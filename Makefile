@@ -32,8 +32,8 @@ demo: $(VENV)/demo.stamp ## Load real flights through Dagster into an embedded P
 ui: $(VENV)/demo.stamp ## Serve Dagster's pages on what the demo has loaded
 	@$(VENV)/bin/python -m examples.flights.ui $(ARGS)
 
-screenshots: $(VENV)/test.stamp ## Take the pictures of the documentation, of what the demo has loaded
-	@$(VENV)/bin/python -m examples.flights.screenshot docs/images
+screenshots: $(VENV)/test.stamp ## Take the pictures of the documentation, of flights that are loaded anew for them
+	@$(VENV)/bin/python -m tests.screenshots docs/images
 
 test: $(VENV)/test.stamp ## Run all tests against real servers
 	@$(VENV)/bin/python -m pytest -rs --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)

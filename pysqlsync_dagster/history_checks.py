@@ -105,9 +105,8 @@ def rejected_result(loads: Sequence[Load], key: dg.AssetKey, *, most: int, share
 
 def partitions_text(loads: Sequence[Load]) -> str:
     """:returns: The partitions that have rejected rows, those with most of them first; empty if there are none."""
-    found = sorted(
-        (load for load in loads if load.rejected and load.partition is not None), key=lambda load: -load.rejected
-    )
+    found = [load for load in loads if load.rejected and load.partition is not None]
+    found.sort(key=lambda load: (-load.rejected, load.partition))
     rest = len(found) - MAX_PARTITIONS_SHOWN
     shown = [f"{load.partition}: {load.rejected:,}" for load in found[:MAX_PARTITIONS_SHOWN]]
     return ", ".join([*shown, *([f"and {rest} more"] if rest > 0 else [])])

@@ -27,7 +27,7 @@ def permission(outcome: SchemaOutcome, op_name: str) -> str:
 def permission_markdown(outcome: SchemaOutcome, op_name: str) -> str:
     """:returns: What to do about a refused plan, for the UI."""
     return (
-        "Nothing was changed. After a review of the plan, materialize this asset alone with the run configuration\n\n"
+        "After a review of the plan, approve it: materialize this asset alone with the run configuration\n\n"
         f"```yaml\n{permission(outcome, op_name)}\n```\n\nIf the plan is another one by then, it is refused again."
     )
 
