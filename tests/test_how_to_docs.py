@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,15 @@ def test_files_of_every_kind_become_tables(read: Read) -> None:
     assert page.shown("shop", "Stock")["speed"] == "arrow"
 
 
+def is_due(page: Page) -> bool:
+    """:returns: True if the only schedule of the page would start a run now."""
+    (schedule,) = page.definitions.schedules or [None]
+    assert isinstance(schedule, dg.ScheduleDefinition)
+    with dg.instance_for_test() as home:
+        context = dg.build_schedule_context(instance=home, scheduled_execution_time=datetime.now(UTC))
+        return bool(schedule.evaluate_tick(context).run_requests)
+
+
 def test_only_what_is_new_is_loaded(read: Read) -> None:
     page = read("incremental.md")
     engine, orders = get_dialect("postgresql"), page.variables["orders"]
@@ -113,8 +123,10 @@ def test_only_what_is_new_is_loaded(read: Read) -> None:
     asyncio.run(create())
     for number, hour in ((1, 8), (2, 9)):
         page.execute(f"""INSERT INTO shop."Order" VALUES ({number}, 1.5, '2026-01-05 {hour}:00:00+00')""")
+    assert is_due(page)
     assert page.run("copy_all").success
     assert page.shown("copy", "Order")["inserted"] == 2
+    assert not is_due(page)
     page.execute("""INSERT INTO shop."Order" VALUES (3, 2.5, '2026-01-05 08:55:00+00')""")
     page.execute("""INSERT INTO shop."Order" VALUES (4, 2.5, '2026-01-05 10:00:00+00')""")
     assert page.run("copy_all").success
