@@ -188,6 +188,25 @@ async def test_rows_of_another_database_are_read_from_where_the_last_run_came_to
     assert lineage["email"] == [dg.TableColumnDep(dg.AssetKey(["crm", "contacts"]), "mail")]
 
 
+async def test_rows_of_a_day_are_read_of_another_database(
+    one_server: Server, project: Project, instance: dg.DagsterInstance
+) -> None:
+    described = shop(settings(one_server))
+    query = """
+        SELECT n AS id, 1 AS customer, TIMESTAMPTZ '2024-01-01Z' + n * INTERVAL '8 hours' AS ordered_at, 'open' AS state,
+            1.5 AS total
+        FROM generate_series(0, 5) AS n
+    """
+    only = described["tables"]["Order"].pop("files")["only"]
+    other = {"connection": settings(one_server), "query": query, "only": only, "time_column": "ordered_at"}
+    described["tables"]["Order"]["database"] = other
+    project.describe(SYNC, described)
+    with project.definitions() as defs:
+        days = orders_job.partition_range("2024-01-01", "2024-01-02")
+        result = await asyncio.to_thread(run, defs, instance, tags=days)
+    assert {key: each["rows"] for key, each in shown(result, ORDER).items()} == {"2024-01-01": 3, "2024-01-02": 3}
+
+
 async def test_a_query_of_another_database_is_read_by_the_key_of_the_class(
     one_server: Server, project: Project, instance: dg.DagsterInstance
 ) -> None:
@@ -224,6 +243,19 @@ async def test_rows_of_a_day_are_found_by_a_column_where_files_hold_all_days(
             run, defs, instance, tags=orders_job.partition_range("2024-01-01", "2024-01-02")
         )
     assert {key: each["rows"] for key, each in shown(result, ORDER).items()} == {"2024-01-01": 2, "2024-01-02": 1}
+
+
+def test_values_are_not_shown_where_they_are_redacted(
+    one_server: Server, project: Project, instance: dg.DagsterInstance
+) -> None:
+    (project.folder / "bad.csv").write_text(f"id,email,name\n{CANARY},a,b\n")
+    tables = {"Customer": {"files": {"path": "bad.csv"}, "load": {"redact_values": True}}}
+    project.describe(SYNC, shop(settings(one_server), tables=tables))
+    with project.definitions() as defs:
+        result = run(defs, instance, fails=True)
+    events = "\n".join(repr(entry) for entry in instance.all_logs(result.run_id))
+    assert "bad.csv: line 2" in events
+    assert CANARY not in events
 
 
 def test_what_is_said_of_execution_checks_and_schedules_becomes_part_of_the_definitions(project: Project) -> None:
@@ -395,6 +427,25 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "partitions": (
         {"tables": {"Customer": {"partitions": {"type": "daily"}, "files": {"path": "{key}.csv"}}}},
         r"type daily needs start_date; expected start_date, timezone",
+    ),
+    "no part": (
+        {
+            "tables": {
+                "Customer": {
+                    "partitions": '{{ dg.DailyPartitionsDefinition("2024-01-01") }}',
+                    "files": {"path": "a.csv"},
+                }
+            }
+        },
+        r"attributes\.tables\.Customer: expected to be told which rows are those of a partition; put \{key\} into",
+    ),
+    "time column": (
+        {"tables": {"Order": {"files": {"path": "a.csv", "time_column": "total"}}}},
+        r"attributes\.tables\.Order\.files: time_column: total: expected a column of moments or dates",
+    ),
+    "overlap": (
+        {"tables": {"Order": {"database": {"connection": TARGET, "overlap": 5}}}},
+        r"attributes\.tables\.Order\.database: overlap: expected a watermark as well",
     ),
     "mode": (
         {"tables": {"Customer": {"files": {"path": "a.csv"}, "load": {"mode": "history"}}}},

@@ -92,13 +92,19 @@ class FilesSettings(Settings):
         description="For partitions of time whose rows are in the same files: the column that tells to which one a row belongs.",
     )
 
-    def source(self, cls: type, place: Place) -> AnySource:
+    @property
+    def tells_partitions(self) -> bool:
+        """True if it is known which rows are those of a partition."""
+        return self.time_column is not None or any(placeholders(self.path))
+
+    def source(self, cls: type, place: Place, *, redact_values: bool = False) -> AnySource:
         """
+        :param redact_values: True if messages must not show values.
         :returns: What reads the files.
         :raises ValueError: if the settings do not go together.
         """
         fields = chosen_fields(cls, self.only)
-        read = self._reader(fields)
+        read = self._reader(fields, redact_values=redact_values)
         # a folder above may have names that look like patterns
         root = "" if Path(self.path).is_absolute() else f"{place.directory}/"
         if any(placeholders(self.path)):
@@ -110,7 +116,7 @@ class FilesSettings(Settings):
     def _pattern(self, root: str) -> str:
         return (glob.escape(root) if glob.has_magic(self.path) else root) + self.path
 
-    def _reader(self, fields: Fields) -> Callable[[Path, Fields], RecordSource]:
+    def _reader(self, fields: Fields, *, redact_values: bool) -> Callable[[Path, Fields], RecordSource]:
         form = self.format or format_of(self.path.rstrip("*?."))
         if form is None:
             raise ValueError(f"the path {self.path!r} does not tell the format; give one: {', '.join(FORMATS)}")
@@ -124,7 +130,7 @@ class FilesSettings(Settings):
             options["properties"] = options.pop("columns")
         if form == "csv":
             options["documents"] = True
-        options["select"] = self._select(fields)
+        options |= {"select": self._select(fields), "redact_values": redact_values}
         return lambda file, fields: READERS[form](file, fields, **options)
 
     def _select(self, fields: Fields) -> Select | None:
@@ -159,6 +165,11 @@ class OtherDatabaseSettings(Settings):
     time_column: Text | None = Field(
         default=None, description="For partitions of time: the column that tells to which one a row belongs."
     )
+
+    @property
+    def tells_partitions(self) -> bool:
+        """True if it is known which rows are those of a partition."""
+        return self.time_column is not None
 
     def source(self, cls: type, options: GeneratorOptions) -> AnySource:
         """

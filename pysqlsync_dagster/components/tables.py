@@ -141,6 +141,11 @@ class TableSettings(Settings):
             given = [each for each in ("files", "database", "python") if getattr(self, each) is not None]
             if len(given) > 1:
                 raise ValueError(f"expected one of files, database, python; got {' and '.join(given)}")
+            if self.partitions is not None and not self._tells_partitions:
+                raise ValueError(
+                    "expected to be told which rows are those of a partition; put {key} into the path of the files, or name a "
+                    "time_column"
+                )
         if not given:
             return None
         with place.at("tables", name, given[0]):
@@ -150,9 +155,14 @@ class TableSettings(Settings):
             load = self.load.options(self._watermark(name))
             return TableFeed(source, load, self.contract, upstream=key, columns=self.upstream_columns)
 
+    @property
+    def _tells_partitions(self) -> bool:
+        sources = (self.files, self.database)
+        return all(each is None or each.tells_partitions for each in sources)
+
     def _source(self, cls: type, place: Place, options: GeneratorOptions) -> Source:
         if self.files is not None:
-            return self.files.source(cls, place)
+            return self.files.source(cls, place, redact_values=self.load.redact_values)
         if self.database is not None:
             return self.database.source(cls, options)
         assert self.python is not None  # noqa: S101 - one of the three is given
