@@ -69,6 +69,13 @@ def test_every_page_is_in_the_navigation() -> None:
     assert sorted(listed(configuration["nav"])) == pages
 
 
+def test_links_outside_of_the_pages_lead_somewhere() -> None:
+    documents = [PROJECT / "README.md", *(PROJECT / "examples").rglob("*.md"), *(PROJECT / "benchmarks").rglob("*.md")]
+    links = {(page, link) for page in documents for link in re.findall(r"\]\(([^)#:]+)[^):]*\)", page.read_text())}
+    assert len(links) > 10
+    assert sorted(link for page, link in links if not (page.parent / link).exists()) == []
+
+
 def test_pages_are_built_without_a_warning_and_load_nothing_from_elsewhere(tmp_path: Path) -> None:
     result = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", tmp_path],
