@@ -21,8 +21,8 @@ from pysqlsync_engine.model.key_types import PrimaryKey
 from tests.exact_values import CASES, Case, is_same, read_back
 from tests.servers import Server
 
-EXAMPLES = 25
-VALUES = 80
+EXAMPLES = 10
+VALUES = 200
 """In all 2,000 values of a type."""
 
 Rows = dict[int, Any]
@@ -97,6 +97,7 @@ def run(server: Server, case: Case, make_source: MakeSource) -> None:
         try:
             runner.run(connection.create_objects([sample]))
             check_values()
+            assert number == EXAMPLES * VALUES
         finally:
             runner.run(context.__aexit__(None, None, None))
 
