@@ -190,7 +190,10 @@ def test_flights_leave_quarantine_when_their_airport_is_known_and_they_are_loade
     stubs = """SELECT count(*), count("type"), count("seats") FROM "flights"."Plane" WHERE "type" IS NULL"""
     result = load_day(database, "actual")
     checks = {(each.asset_key.path[-1], each.check_name): each for each in result.get_asset_check_evaluations()}
-    assert checks["Flight", "rejected_rows"].description == "26 of 842 rows of the last run were rejected"
+    assert (
+        checks["Flight", "rejected_rows"].description
+        == "26 of 842 rows of the last run were rejected; they are in the table flights.Flight__rejected, with reasons"
+    )
     assert all(check.passed for check in checks.values())
     assert fetch(postgresql, flights) == [(816, 0)]
     assert fetch(postgresql, stubs) == [(104, 0, 0)]
