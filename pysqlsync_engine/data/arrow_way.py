@@ -21,7 +21,7 @@ from pysqlsync_engine.data.text import TSV, TextPart, TextRules
 from pysqlsync_engine.errors import EngineError, LoadError, RowError, StatementError
 from pysqlsync_engine.session import Row
 
-PART_ROWS = 4096
+PART_ROWS = 2048
 """Rows that become text at once."""
 
 

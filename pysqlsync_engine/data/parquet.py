@@ -14,7 +14,7 @@ from pysqlsync_engine.data.windows import BATCH_ROWS, Select, window_filter
 from pysqlsync_engine.errors import LoadError
 from pysqlsync_engine.session import Batch
 
-TEXT_ROWS = 4096
+TEXT_ROWS = 2048
 """Rows of a batch whose columns become text as a whole."""
 
 BUFFER_BYTES = 256 * 1024
