@@ -21,6 +21,7 @@ CODE_VERSION_TAG = "dagster/code_version"
 DATA_VERSION_TAG = "dagster/data_version"
 INPUT_VERSION_TAG = "dagster/input_data_version"
 INPUT_EVENT_TAG = "dagster/input_event_pointer"
+DIMENSION_TAG = "dagster/partition"
 
 UNKNOWN_VERSION = "INITIAL"
 NO_EVENT = "NULL"
@@ -88,9 +89,13 @@ class Checkpoints:
     def event(self, partition: str, metadata: Mapping[str, Any]) -> dg.AssetMaterialization:
         """:returns: What to yield to Dagster when a partition is stored."""
         definition = self.spec.partitions_def
-        is_multiple = isinstance(definition, dg.MultiPartitionsDefinition)
-        key = definition.get_partition_key_from_str(partition) if is_multiple else partition
-        return dg.AssetMaterialization(self.spec.key, partition=key, metadata=metadata, tags=self.tags)
+        tags = self.tags
+        if isinstance(definition, dg.MultiPartitionsDefinition):
+            key = definition.get_partition_key_from_str(partition)
+            # by these, Dagster knows the dimensions again when it reads the event
+            dimensions = {f"{DIMENSION_TAG}/{name}": value for name, value in key.keys_by_dimension.items()}
+            partition, tags = key, {**tags, **dimensions}
+        return dg.AssetMaterialization(self.spec.key, partition=partition, metadata=metadata, tags=tags)
 
     def end(self) -> dg.MaterializeResult[Any]:
         """:returns: What to yield to Dagster when all partitions are recorded, so that the steps below can begin."""

@@ -172,6 +172,9 @@ def test_partitions_of_two_dimensions_tell_sources_both_of_them(
     assert part.window is not None
     assert part.window.start == datetime(2024, 1, 5, tzinfo=UTC)
     assert counts(instance, CUSTOMER) == {str(key): 1}
+    (record,) = instance.fetch_materializations(CUSTOMER, limit=1).records
+    assert isinstance(record.partition_key, dg.MultiPartitionKey)
+    assert record.partition_key.keys_by_dimension == {"day": "2024-01-05", "region": "europe"}
 
 
 class AnyWindow(orders_job.Rows):
