@@ -133,6 +133,37 @@ async def test_what_a_chosen_table_refers_to_comes_along(one_server: Server, pro
     assert keys(project) == {dg.AssetKey(["hidden", "secrets"])}
 
 
+async def test_namespaces_that_refer_to_each_other_are_copied_together(
+    one_server: Server, servers: Any, project: Project, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await execute(
+        one_server,
+        *STATEMENTS,
+        "CREATE SCHEMA audit",
+        "CREATE TYPE audit.kind AS ENUM ('call', 'mail')",
+        "CREATE TABLE audit.contacts (id integer PRIMARY KEY, customer integer REFERENCES customers, kind audit.kind)",
+        "INSERT INTO customers VALUES (1, 'ann@example.org')",
+        "INSERT INTO audit.contacts VALUES (1, 1, 'mail')",
+    )
+    with servers.get("postgresql-system").database() as second:
+        monkeypatch.setenv("SECOND_PASSWORD", second.parameters.password or "")
+        replica = {"target": settings(second, variable="SECOND_PASSWORD")}
+        project.describe(REFLECTED, {"database": settings(one_server), "tables": ["audit.*"], "replica": replica})
+        await refresh(project)
+        with project.definitions() as defs:
+            contacts = defs.resolve_asset_graph().get(dg.AssetKey(["replica", "audit", "contacts"]))
+            assert contacts.parent_keys >= {
+                dg.AssetKey(["audit", "contacts"]),
+                dg.AssetKey(["replica", "public", "customers"]),
+            }
+            for job in ("replica__public_all", "replica__audit_all"):
+                run = defs.resolve_job_def(job).execute_in_process
+                await asyncio.to_thread(run, instance=instance, run_config=orders_job.QUIET)
+        async with connected(second) as conn:
+            found = await conn.session.fetch("SELECT id, customer, kind FROM audit.contacts")
+    assert [tuple(row) for row in found] == [(1, 1, "mail")]
+
+
 @pytest.mark.parametrize("name", ["postgresql-system", "mariadb-system"])
 async def test_observing_tables_counts_rows_and_tells_what_has_changed(
     name: str, servers: Any, project: Project, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
