@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -144,6 +145,22 @@ async def test_too_many_bad_rows_let_the_stream_fail(session: Session, mode: Loa
     assert report.rejected == 5
     with pytest.raises(LoadError, match="max_rejects=0"):
         await lenient(session, PEOPLE, LoadMode.UPSERT, ALL, [person(1, points="x")], max_rejects=0)
+
+
+async def test_a_check_of_columns_that_the_stream_lacks_does_not_count_other_bad_rows_twice(session: Session) -> None:
+    # nobody knows which columns it is about, so it is asked, in vain
+    blind = replace(CHECK, name=LocalId("people_born_check"), expression="born > '1900-01-01'", columns=())
+    people_of_age = replace(PEOPLE, constraints=(*PEOPLE.constraints, blind))
+    fields = {name: ALL[name] for name in ("id", "name", "points")}
+    rows: list[Row] = [(1, "Ada", 1), (2, "Bob", None), (3, "Ada", 3), (4, "Cy", 100), (5, "Di", 5)]
+    report = await lenient(session, people_of_age, LoadMode.UPSERT, fields, rows, max_rejects=3)
+    assert report.counts == Counts(inserted=2, rejected=3)
+    assert sorted(await rejected(session)) == sorted(set(await rejected(session)))
+    assert sorted((number, at) for number, at, _ in await rejected(session)) == [
+        (2, "points"),
+        (3, "name"),
+        (4, "points"),
+    ]
 
 
 PETS_SQL = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import TypeVar
 
 from pysqlsync_engine.data.load_options import LoadMode
 from pysqlsync_engine.data.load_report import Counts
@@ -24,6 +25,12 @@ from pysqlsync_engine.session import Session
 SYNTAX_OR_ACCESS = "42"
 """Class of SQLSTATE of a statement that is wrong by itself: an expression mentions a column that the stream does not have."""
 
+Answer = TypeVar("Answer")
+
+
+def _is_unanswerable(error: StatementError) -> bool:
+    return error.sqlstate is not None and error.sqlstate[:2] == SYNTAX_OR_ACCESS
+
 
 class Checker:
     """Sets staged rows aside that cannot be stored."""
@@ -36,6 +43,7 @@ class Checker:
         has_text_key = any(t.cast is not None and t.column.name in staging.keys for t in staging.transfers)
         self._spared = None if has_text_key else spared
         self._rows = f"({staging.rows(staging.rows_staged)})"
+        self._is_careful = False
 
     async def check(self) -> Counts:
         """
@@ -44,6 +52,19 @@ class Checker:
         :returns: How many rows are left out, and how many were added elsewhere.
         """
         await self._check_casts()
+        rejected = self._rejected.rows
+        try:
+            # one savepoint for all questions: each of its own would cost as much as many a question
+            async with self._session.transaction():
+                return await self._check_all()
+        except StatementError as error:
+            if not _is_unanswerable(error):
+                raise
+        self._rejected.rows = rejected
+        self._is_careful = True
+        return await self._check_all()
+
+    async def _check_all(self) -> Counts:
         conditions = list(self._conditions())
         if await self._is_any_true([condition for condition, *_ in conditions]):
             for condition, reason, column in conditions:
@@ -64,27 +85,38 @@ class Checker:
         return Counts(superseded=superseded, stubbed=await add_stubs(self._session, self._staging))
 
     async def _take(self, query: str, reason: str, column: str | None) -> int:
+        async def take() -> int:
+            return await self._rejected.take(self._session, self._staging, query, reason, column, self._spared)
+
+        return await self._answered(take, unless=0)
+
+    async def _answered(self, ask: Callable[[], Awaitable[Answer]], *, unless: Answer) -> Answer:
+        """
+        Ask something.
+
+        :param unless: The answer to a question that is wrong by itself, once it is known that there is one.
+        """
+        if not self._is_careful:
+            return await ask()
         try:
             async with self._session.transaction():
-                return await self._rejected.take(self._session, self._staging, query, reason, column, self._spared)
+                return await ask()
         except StatementError as error:
-            if error.sqlstate is None or error.sqlstate[:2] != SYNTAX_OR_ACCESS:
+            if not _is_unanswerable(error):
                 raise
-            return 0
+            return unless
 
     async def _is_any_true(self, conditions: Sequence[str]) -> bool:
         """:returns: False if no row has one of some conditions, which is asked for all at once; true if nobody can tell."""
         if not conditions:
             return False
         condition = " OR ".join(f"({each})" for each in conditions)
-        try:
-            async with self._session.transaction():
-                ((found,),) = await self._session.fetch(f"SELECT EXISTS (SELECT FROM {self._rows} q WHERE {condition})")
-        except StatementError as error:
-            if error.sqlstate is None or error.sqlstate[:2] != SYNTAX_OR_ACCESS:
-                raise
-            return True
-        return found
+
+        async def look() -> bool:
+            ((found,),) = await self._session.fetch(f"SELECT EXISTS (SELECT FROM {self._rows} q WHERE {condition})")
+            return found
+
+        return await self._answered(look, unless=True)
 
     async def _check_casts(self) -> None:
         """Set aside what is no text of its type."""

@@ -138,7 +138,13 @@ def _runs_of(part: TextPart | EncodedBatch) -> list[TextPart | EncodedBatch]:
     """:returns: Parts whose rows follow each other in the stream."""
     if isinstance(part, TextPart):
         return [part]
-    return [part.with_runs((run,)) for run in part.runs]
+    runs: list[Run] = []
+    for run in part.runs:
+        if runs and runs[-1].first + len(runs[-1].rows) == run.first:
+            runs[-1] = Run([*runs[-1].rows, *run.rows], runs[-1].first)
+        else:
+            runs.append(run)
+    return [part.with_runs((run,)) for run in runs]
 
 
 def _split(
