@@ -179,6 +179,7 @@ class _Sending:
         in_parts = options.atomicity is Atomicity.CHUNK
         # parts that are stored are not undone with the last one, so nothing tells that the stream as a whole was stored
         self._receipt = None if in_parts or options.batch is not None else f"pysqlsync {uuid4().hex}"
+        self._label = f"pysqlsync {uuid4().hex}" if in_parts else None
         batch = options.batch or self._receipt
         self._entry = Entry(options.stream_name or "", job.table.name.display, batch)
         self._is_one_time = isinstance(job.source, OneTimeSource) and job.source.is_one_time
@@ -258,6 +259,8 @@ class _Sending:
             options=self._options,
             window=job.window,
             receipt=self._receipt,
+            label=self._label,
+            is_repeated=self._label is not None and self._attempts > 1,
         )
 
     async def _is_recorded(self, session: Session) -> bool:

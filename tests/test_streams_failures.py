@@ -18,6 +18,7 @@ from pysqlsync_engine.base import (
     DatabaseSource,
     LoadMode,
     LoadOptions,
+    OnError,
     OnFailure,
     PartialLoadError,
     Retries,
@@ -197,6 +198,24 @@ async def test_a_stream_in_parts_is_sent_again_where_rows_may_be_stored_twice(da
         assert (proxy.broken, report.attempts, report.rows) == (1, 2, 40)
         await check(connection, expected)
         await settle(connection.session)
+
+
+@pytest.mark.usefixtures("small_batches")
+@pytest.mark.parametrize("batch", [None, "monday"])
+async def test_rows_of_a_stream_in_parts_are_set_aside_once(database: Server, batch: str | None) -> None:
+    in_parts = replace(BY_VERSION, atomicity=Atomicity.CHUNK, chunk_bytes=1, on_error=OnError.QUARANTINE, batch=batch)
+    async with observed(database) as connection, proxied(database) as (proxy, reached), pooled(reached) as pool:
+        target = items_table(connection)
+        rows: list[Row] = [(key, None if key % 5 == 0 else "x" * 300, 1) for key in range(1, 41)]
+        # an earlier stream, whose rejected rows stay
+        await pool.load(target, at_hand([(50, None, 1)]), options=replace(in_parts, batch=None))
+        proxy.arm({Direction.TO_SERVER: 20_000})
+        report = await pool.load(target, at_hand(rows), options=in_parts, retries=SOON)
+        assert (proxy.broken, report.attempts, report.rows, report.rejected) == (1, 2, 40, 8)
+        await settle(connection.session)
+        assert [row[0] for row in await stored(connection.session)] == [key for key in range(1, 41) if key % 5]
+        rejected = await connection.session.fetch("SELECT record FROM items__rejected ORDER BY id")
+        assert [int(json.loads(record)["id"]) for (record,) in rejected] == [50, 5, 10, 15, 20, 25, 30, 35, 40]
 
 
 @pytest.mark.usefixtures("small_batches")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from typing import Protocol
 
 from pysqlsync_engine.data.batches import estimate_bytes
@@ -81,6 +82,8 @@ async def load(
     options: LoadOptions,
     window: Window | None = None,
     receipt: str | None = None,
+    label: str | None = None,
+    is_repeated: bool = False,
 ) -> LoadReport:
     """
     Store a stream of rows in one transaction, or nothing of it. Inside a transaction of the caller it is a savepoint.
@@ -91,6 +94,8 @@ async def load(
     :param source: Read once, lazily, and closed early if a row is refused.
     :param receipt: Name under which the stream is recorded as a batch if it has no other, for a while, so that its commit can be
         recognized.
+    :param label: Name by which rejected rows are told apart if the options give none.
+    :param is_repeated: True if an attempt to store the stream may have left rejected rows of that name.
     :raises ValueError: if the fields do not fit the table; nothing is read or sent.
     :raises TypeError: if a column cannot hold what its field has; nothing is read or sent.
     :raises RowError: if a row cannot be stored, and rows are not to be set aside.
@@ -98,7 +103,7 @@ async def load(
     :raises UncertainCommitError: if the connection was lost during the commit.
     :raises PartialLoadError: if a part of the stream failed, and others before it stay (`Atomicity.CHUNK`).
     """
-    target = choose_target(table, source.fields, options)
+    target = replace(choose_target(table, source.fields, options), label=label, is_repeated=is_repeated)
     is_recorded = options.stream_name is not None or receipt is not None
     recorder = Recorder(journal, target, receipt) if journal is not None and is_recorded else None
     return await _Stream(session, loader, recorder, target, source, window).load()
@@ -167,6 +172,8 @@ class _Stream:
                 await self._send(_Chunk(first, parts, self._target.options.chunk_bytes).parts(), ends=False)
                 stays = self._report()
                 first = await anext(parts, None)
+                # what is rejected from now on is of this attempt
+                self._target = replace(self._target, is_repeated=False)
                 if first is not None:
                     self._store = self._loader.open(self._target)
                     await self._store.prepare(self._session)

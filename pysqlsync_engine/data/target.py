@@ -22,12 +22,16 @@ class LoadTarget:
 
     :param columns: The named columns of the table, in the order of the values of a row.
     :param types: Python type (annotation) of each value.
+    :param label: Name by which rejected rows of the stream are told apart if the options give none.
+    :param is_repeated: True if rows that were rejected under this name are those of an attempt that failed half-way.
     """
 
     table: Table
     columns: tuple[Column, ...]
     types: tuple[Any, ...]
     options: LoadOptions
+    label: str | None = None
+    is_repeated: bool = False
 
     @property
     def mode(self) -> LoadMode:
@@ -38,6 +42,17 @@ class LoadTarget:
     def redact_values(self) -> bool:
         """True if messages must not show values of rows."""
         return self.options.redact_values
+
+    @property
+    def origin(self) -> tuple[str | None, str | None]:
+        """The stream and the part of it that rejected rows come from."""
+        options = self.options
+        return options.stream_name, options.batch or options.partition or self.label
+
+    @property
+    def forgets_rejected(self) -> bool:
+        """True if rows that were rejected under this name are rejected anew, or stored now."""
+        return self.options.partition is not None or self.is_repeated
 
     @property
     def key_names(self) -> tuple[str, ...]:

@@ -28,11 +28,10 @@ class Rejected:
     """The rejected rows of one stream, on their way to their table."""
 
     def __init__(self, target: LoadTarget, capabilities: Capabilities) -> None:
-        options = target.options
         self.rows = 0
         self.name = rejected_name(target.table.name, capabilities)
         self._target = target
-        self._origin = [literal(options.stream_name), literal(options.batch or options.partition)]
+        self._origin = [literal(name) for name in target.origin]
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -72,8 +71,8 @@ class Rejected:
         )
 
     async def forget(self, session: MySQLSession) -> None:
-        """Remove what earlier streams of the same partition have set aside."""
-        if self._target.options.partition is None:
+        """Remove what earlier streams of the same partition, or an earlier attempt, have set aside."""
+        if not self._target.forgets_rejected:
             return
         stream, batch = self._origin
         table = quote_table(self.name)

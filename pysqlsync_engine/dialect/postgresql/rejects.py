@@ -25,11 +25,10 @@ class Rejected:
     """The rejected rows of one stream, on their way to their table."""
 
     def __init__(self, target: LoadTarget, capabilities: Capabilities) -> None:
-        options = target.options
         self.rows = 0
         self.name = rejected_name(target.table.name, capabilities)
         self._target = target
-        self._origin = (options.stream_name, options.batch or options.partition)
+        self._origin = target.origin
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -75,8 +74,8 @@ class Rejected:
         )
 
     async def forget(self, session: Session) -> None:
-        """Remove what earlier streams of the same partition have set aside."""
-        if self._target.options.partition is not None:
+        """Remove what earlier streams of the same partition, or an earlier attempt, have set aside."""
+        if self._target.forgets_rejected:
             await session.execute(
                 f"DELETE FROM {self.name} WHERE stream IS NOT DISTINCT FROM $1 AND batch = $2", *self._origin
             )
