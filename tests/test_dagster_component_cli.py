@@ -126,6 +126,11 @@ def test_what_was_written_is_valid_and_its_rows_are_loaded(project: DgProject, s
     assert "All definitions loaded successfully" in project.dg("check", "defs")
     assert "RUN_SUCCESS" in project.dg("launch", "--job", "shop_all", "--config-json", IN_PROCESS)
     assert customers(server) == "1 ada@example.org Ada, 2 bob@example.org None"
+    password = project.environment[VARIABLE].encode()
+    written = [path for path in project.root.rglob("*") if path.is_file()]
+    assert password
+    assert any(b"shop__Customer" in path.read_bytes() for path in written if path.suffix == ".db")
+    assert [path for path in written if password in path.read_bytes()] == []
 
 
 def customers(server: Server) -> str:
