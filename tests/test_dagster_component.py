@@ -15,8 +15,9 @@ from dagster._core.remote_representation.external_data import RepositorySnap
 from dagster.components.core.component_tree import ComponentTree, ComponentTreeException
 from dagster.components.testing.test_cases import TestTranslation
 
-from pysqlsync_dagster import DescribedTable, PostgreSQLResource, ReflectedDatabaseComponent, SqlSyncComponent
-from pysqlsync_engine.base import GeneratorOptions
+from pysqlsync_dagster import Contract, DescribedTable, PostgreSQLResource, ReflectedDatabaseComponent, SqlSyncComponent
+from pysqlsync_dagster.components.place import Place
+from pysqlsync_engine.base import GeneratorOptions, LoadMode, LoadOptions, OnError
 from pysqlsync_engine.factory import get_dialect
 from tests import orders_job, orders_model
 from tests.component_project import QUIETLY, SECRET, SYNC, Project, new_project, settings
@@ -299,6 +300,27 @@ def test_what_is_said_of_execution_checks_and_schedules_becomes_part_of_the_defi
         assert set(defs.resources or {}) == {"eu_shop_database"}
         references = node.metadata["dagster/code_references"].code_references
         assert {reference.file_path.rpartition("/")[2] for reference in references} == {"orders_model.py", "defs.yaml"}
+
+
+def test_tables_say_only_what_is_not_as_for_all_of_them(project: Project) -> None:
+    described = shop(
+        TARGET, load_defaults={"on_error": "quarantine", "max_rejects": 5, "mode": "mirror"}, contract="freeze"
+    )
+    described["tables"]["Order"] |= {"load": {"mode": "upsert", "max_rejects": 7}, "contract": "evolve"}
+    project.describe(SYNC, described)
+    with project.component() as component:
+        place = Place.of(ComponentTree.for_test().load_context)
+        options = orders_job.tables().options
+        feeds = {
+            cls.__name__: component.tables[cls.__name__].feed(
+                cls, place, options, usual=component.load_defaults, contract=component.contract
+            )
+            for cls in (orders_model.Customer, orders_model.Order)
+        }
+    quarantine = OnError.QUARANTINE
+    assert feeds["Customer"].load == LoadOptions(LoadMode.MIRROR, on_error=quarantine, max_rejects=5)
+    assert feeds["Order"].load == LoadOptions(LoadMode.UPSERT, on_error=quarantine, max_rejects=7)
+    assert [each.contract for each in feeds.values()] == [Contract.FREEZE, Contract.EVOLVE]
 
 
 def test_every_kind_of_partitions_can_be_described(project: Project) -> None:

@@ -26,9 +26,10 @@ from pysqlsync_dagster.components.policy import (
 )
 from pysqlsync_dagster.components.scaffolding import SyncScaffolder
 from pysqlsync_dagster.components.settings import Settings
-from pysqlsync_dagster.components.tables import TableSettings
+from pysqlsync_dagster.components.tables import LoadSettings, TableSettings
 from pysqlsync_dagster.components.translation import ComponentTranslator, Translation, translated
 from pysqlsync_dagster.components.values import Text, resolve_text
+from pysqlsync_dagster.feeds import Contract
 from pysqlsync_dagster.sync_defs import CheckOptions, build_sync_defs, table_module
 from pysqlsync_dagster.translator import DescribedTable, TableModule
 
@@ -92,6 +93,12 @@ class SqlSyncComponent(dg.Component, Settings):
     resource: Text | None = Field(
         default=None, description="Key of the database resource; told from those of other components if not given."
     )
+    load_defaults: LoadSettings = Field(
+        default_factory=LoadSettings, description="What becomes of the rows of tables that say nothing else."
+    )
+    contract: Contract = Field(
+        default=Contract.EVOLVE, description="What may become of tables when their classes or sources change."
+    )
     policy: PolicySettings = Field(
         default_factory=PolicySettings, description="What the schema asset may do without asking."
     )
@@ -125,7 +132,12 @@ class SqlSyncComponent(dg.Component, Settings):
             with place.at("tables", name):
                 if name not in classes:
                     raise ValueError(f"{tables.title} has no such table; expected one of {', '.join(classes)}")
-        feeds = {classes[name]: each.feed(classes[name], place, tables.options) for name, each in self.tables.items()}
+        feeds = {
+            classes[name]: each.feed(
+                classes[name], place, tables.options, usual=self.load_defaults, contract=self.contract
+            )
+            for name, each in self.tables.items()
+        }
         with place.at("policy"):
             policy = self.policy.policy()
         partitions = {

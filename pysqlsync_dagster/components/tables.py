@@ -99,6 +99,10 @@ class LoadSettings(Settings):
     allow_empty: bool = Field(default=False, description="True to let an empty source empty the table.")
     redact_values: bool = Field(default=False, description="True to show no values of rows in messages.")
 
+    def over(self, usual: LoadSettings) -> LoadSettings:
+        """:returns: These settings, and the usual ones where nothing is said here."""
+        return usual.model_copy(update={name: getattr(self, name) for name in self.model_fields_set})
+
     def options(self, watermark: Watermark | None = None) -> LoadOptions:
         """:raises ValueError: if the settings do not go together."""
         given: dict[str, Any] = {name: getattr(self, name) for name in self.model_fields_set - {"history"}}
@@ -120,9 +124,11 @@ class TableSettings(Settings):
     database: OtherDatabaseSettings | None = Field(default=None, description="Another database that has the rows.")
     python: FunctionSettings | None = Field(default=None, description="A function that returns a source of rows.")
     partitions: ResolvedPartitions = Field(default=None, description="Parts in which the table is loaded.")
-    load: LoadSettings = Field(default_factory=LoadSettings, description="What becomes of the rows.")
-    contract: Contract = Field(
-        default=Contract.EVOLVE, description="What may become of the table when its class or its source changes."
+    load: LoadSettings = Field(
+        default_factory=LoadSettings, description="What becomes of the rows, where that is not as for all tables."
+    )
+    contract: Contract | None = Field(
+        default=None, description="What may become of the table when its class or its source changes."
     )
     upstream: Text | None = Field(default=None, description="Key of the asset that the rows come from: crm/customers.")
     upstream_columns: dict[str, Text] = Field(
@@ -131,8 +137,12 @@ class TableSettings(Settings):
     max_age: MaxAgeSettings | None = Field(default=None, description="Checks how old the newest row is.")
     source_rows: bool = Field(default=False, description="Checks that the table has as many rows as its source.")
 
-    def feed(self, cls: type, place: Place, options: GeneratorOptions) -> TableFeed | None:
+    def feed(
+        self, cls: type, place: Place, options: GeneratorOptions, *, usual: LoadSettings, contract: Contract
+    ) -> TableFeed | None:
         """
+        :param usual: What becomes of rows of all tables, as far as this one says nothing else.
+        :param contract: The same for what may become of the table.
         :returns: Where the rows come from, and how they are stored; `None` for a table that somebody else loads.
         :raises ValueError: with the place, if something does not go together.
         """
@@ -149,20 +159,26 @@ class TableSettings(Settings):
         if not given:
             return None
         with place.at("tables", name, given[0]):
-            source = self._source(cls, place, options)
+            load = self.load.over(usual)
+            source = self._source(cls, place, options, redact_values=load.redact_values)
         with place.at("tables", name):
             key = None if self.upstream is None else dg.AssetKey.from_user_string(self.upstream)
-            load = self.load.options(self._watermark(name))
-            return TableFeed(source, load, self.contract, upstream=key, columns=self.upstream_columns)
+            return TableFeed(
+                source,
+                load.options(self._watermark(name)),
+                self.contract or contract,
+                upstream=key,
+                columns=self.upstream_columns,
+            )
 
     @property
     def _tells_partitions(self) -> bool:
         sources = (self.files, self.database)
         return all(each is None or each.tells_partitions for each in sources)
 
-    def _source(self, cls: type, place: Place, options: GeneratorOptions) -> Source:
+    def _source(self, cls: type, place: Place, options: GeneratorOptions, *, redact_values: bool) -> Source:
         if self.files is not None:
-            return self.files.source(cls, place, redact_values=self.load.redact_values)
+            return self.files.source(cls, place, redact_values=redact_values)
         if self.database is not None:
             return self.database.source(cls, options)
         assert self.python is not None  # noqa: S101 - one of the three is given
