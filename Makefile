@@ -52,6 +52,7 @@ docs: $(VENV)/test.stamp ## Build the pages of the documentation, with the refer
 
 bench: $(VENV)/test.stamp $(PEERS)/peers.stamp ## Measure rows per second beside other tools; ARGS="--rows 1000000 --servers postgresql"
 	@$(VENV)/bin/python -m benchmarks.rows $(ARGS)
+	@test -n "$(ARGS)" || $(VENV)/bin/python -m benchmarks.partitions
 
 clean: ## Remove all that was built; databases are kept, and their place is told
 	@test ! -x $(VENV)/bin/python || $(VENV)/bin/python -m pysqlsync_engine.embedded stop

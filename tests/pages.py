@@ -20,7 +20,7 @@ FIRST_PORT = 3800
 START_TIMEOUT_S = 120.0
 PAGE_TIMEOUT_S = 60.0
 REST_MS = 1_500
-"""What is drawn moves for about as long."""
+"""How long things move on a page until it looks as it will stay."""
 
 WIDTH, HEIGHT = 1600, 900
 
@@ -108,13 +108,12 @@ def browser_page(executable: str) -> Generator[Page, None, None]:
 
 
 def open_lineage(page: Page, address: str) -> None:
-    """Open the lineage of the flights, and wait until all its nodes are there and at rest."""
+    """Open the lineage of the flights, and wait until all its nodes are there; they still move to their places."""
     page.goto(f"{address}/locations/flights/asset-groups/flights/lineage")
     for name in ("schema", "Airline", "Airport", "Plane", "Weather", "Flight"):
         page.get_by_text(name, exact=True).first.wait_for()
     page.get_by_text("Materialized").first.wait_for()
     page.get_by_text("Loading").first.wait_for(state="hidden")
-    page.wait_for_timeout(REST_MS)  # the nodes move to their places
 
 
 def open_table(page: Page, address: str, asset: str) -> None:
@@ -129,7 +128,6 @@ def open_plan(page: Page, address: str) -> None:
     page.goto(f"{address}/assets/flights/schema?view=events")
     page.get_by_text("[Show Markdown]").first.click()
     page.get_by_text("CREATE TABLE").first.wait_for()
-    page.wait_for_timeout(REST_MS)
 
 
 def open_check(page: Page, address: str, asset: str, name: str) -> None:

@@ -16,6 +16,7 @@ from playwright.sync_api import Page
 
 from tests.pages import (
     HEIGHT,
+    REST_MS,
     WIDTH,
     browser_page,
     chromium,
@@ -52,6 +53,7 @@ def take(page: Page, address: str, directory: Path, name: str) -> Path:
     height, show = PICTURES[name]
     page.set_viewport_size({"width": WIDTH, "height": height})
     show(page, address)
+    page.wait_for_timeout(REST_MS)
     path = directory / f"{name}.png"
     page.screenshot(path=path)
     if path.stat().st_size > MAX_BYTES:
