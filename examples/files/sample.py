@@ -1,4 +1,8 @@
-"""Makes a folder with files of three days to try the example with: `python -m examples.files.sample`."""
+"""
+Makes a folder with files of three days to try the example with: `python -m examples.files.sample`.
+
+It needs the extras `parquet` and `zstd`, as reading such files does.
+"""
 
 from __future__ import annotations
 
