@@ -30,6 +30,10 @@ SYNTAX_OR_ACCESS = "42"
 """Class of SQLSTATE of a statement that is wrong by itself: an expression mentions a column that the stream does not have."""
 
 
+def _is_unanswerable(error: StatementError) -> bool:
+    return error.sqlstate is not None and error.sqlstate[:2] == SYNTAX_OR_ACCESS
+
+
 class Checker:
     """Sets staged rows aside that cannot be stored."""
 
@@ -46,6 +50,10 @@ class Checker:
         :returns: How many rows are left out, and how many were added elsewhere.
         """
         staging = self._staging
+        conditions = list(self._conditions())
+        if await self._is_any_true([condition for condition, *_ in conditions]):
+            for condition, reason, column in conditions:
+                await self._take(self._rows(condition), reason, column)
         for query, reason, column in self._violations():
             await self._take(query, reason, column)
         for position, transfer in enumerate(staging.transfers):
@@ -66,31 +74,48 @@ class Checker:
             async with self._session.transaction():
                 return await self._rejected.take(self._session, self._staging, self._numbering, query, reason, column)
         except StatementError as error:
-            if error.sqlstate is None or error.sqlstate[:2] != SYNTAX_OR_ACCESS:
+            if not _is_unanswerable(error):
                 raise
             return 0
 
-    def _violations(self) -> Iterator[tuple[str, str, str | None]]:
-        """:returns: Queries for rows that cannot be stored, each with the reason and the column at fault."""
+    async def _is_any_true(self, conditions: Sequence[str]) -> bool:
+        """:returns: False if no row has one of some conditions, which is asked for all at once; true if nobody can tell."""
+        if not conditions:
+            return False
+        condition = " OR ".join(f"({each})" for each in conditions)
+        try:
+            async with self._session.transaction():
+                ((found,),) = await self._session.fetch(f"SELECT EXISTS ({self._rows(f'({condition})')})")
+        except StatementError as error:
+            if not _is_unanswerable(error):
+                raise
+            return True
+        return bool(found)
+
+    def _conditions(self) -> Iterator[tuple[str, str, str | None]]:
+        """:returns: Conditions of rows `s` that cannot be stored, each with the reason and the column at fault."""
         staging = self._staging
         target = staging.target
         if target.mode is LoadMode.DELETE:
             for key in staging.keys:
-                yield self._rows(f"s.{quote(key)} IS NULL"), "NULL is not permitted", key.name
+                yield f"s.{quote(key)} IS NULL", "NULL is not permitted", key.name
             return
         for column in target.columns:
             if not column.nullable:
-                yield self._rows(f"s.{quote(column.name)} IS NULL"), "NULL is not permitted", column.name.name
+                yield f"s.{quote(column.name)} IS NULL", "NULL is not permitted", column.name.name
         looked_up = {t.column.name for t in staging.transfers if t.lookup is not None}
         for check in target.table.constraints:
             if not isinstance(check, CheckConstraint) or not check.enforced:
                 continue
             if staging.named.issuperset(check.columns) and looked_up.isdisjoint(check.columns):
-                yield (
-                    self._rows(f"NOT ({check.expression})"),
-                    f"violates check {check.name.name}",
-                    single(check.columns),
-                )
+                yield f"NOT ({check.expression})", f"violates check {check.name.name}", single(check.columns)
+
+    def _violations(self) -> Iterator[tuple[str, str, str | None]]:
+        """:returns: Queries for rows that cannot be stored in the table as it is, each with the reason and the column at fault."""
+        staging = self._staging
+        target = staging.target
+        if target.mode is LoadMode.DELETE:
+            return
         needed = next((c for c in target.table.columns if not c.is_optional and c.name not in staging.named), None)
         if needed is not None and target.mode is not LoadMode.HISTORY:
             keeps = target.mode in {LoadMode.UPSERT, LoadMode.MIRROR}
