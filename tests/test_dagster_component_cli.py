@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -188,7 +189,11 @@ def test_the_project_is_served(project: DgProject, tmp_path: Path) -> None:
         assert ["shop", "Customer"] in keys, (tmp_path / "log").read_text()
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(60)
+        try:
+            process.wait(60)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
     said = (tmp_path / "log").read_text()
     assert not project.environment[VARIABLE] or project.environment[VARIABLE] not in said
 
