@@ -94,7 +94,7 @@ def test_the_check_of_rejected_rows_says_where_they_are_and_in_which_partitions(
 
 
 def test_the_check_of_rejected_rows_lists_no_more_partitions_than_one_can_read() -> None:
-    result = rejected_result([load(1, partition=f"p{number}") for number in range(50)], CUSTOMER, most=0, share=0.0)
+    result = rejected_result([load(1, partition=f"p{number:02}") for number in range(50)], CUSTOMER, most=0, share=0.0)
     assert str(result.metadata["partitions"].value).endswith("p19: 1, and 30 more")
 
 
