@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -14,14 +15,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from examples.flights.ui import HOST, free_port
-
 PROJECT = Path(__file__).resolve().parents[1]
+HOST = "127.0.0.1"
 LOCATION = "shop"
-FIRST_PORT = 3900
 TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 20.0
 FINISHED = {"SUCCESS", "FAILURE", "CANCELED"}
+
+
+def any_port() -> int:
+    """:returns: A port that nobody listens on; tests that run side by side get different ones, as the system counts on."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return probe.getsockname()[1]
 
 
 @contextmanager
@@ -197,15 +203,15 @@ def dagster_services(
     """
     home.mkdir()
     (home / "dagster.yaml").write_text(instance)
-    socket = home / "code.sock"
+    code_socket = home / "code.sock"
     (home / "workspace.yaml").write_text(
-        f"load_from: [{{grpc_server: {{socket: {socket}, location_name: {LOCATION}}}}}]\n"
+        f"load_from: [{{grpc_server: {{socket: {code_socket}, location_name: {LOCATION}}}}}]\n"
     )
-    port = free_port(FIRST_PORT)
+    port = any_port()
     environment = {**os.environ, **variables, "DAGSTER_HOME": str(home), "PYTHONWARNINGS": "ignore"}
     workspace = ["-w", str(home / "workspace.yaml")]
     commands = {
-        "code": ["-m", "dagster", "api", "grpc", "-s", str(socket), "--location-name", LOCATION, *code],
+        "code": ["-m", "dagster", "api", "grpc", "-s", str(code_socket), "--location-name", LOCATION, *code],
         "daemon": ["-c", DAEMON, "run", *workspace],
         "web": ["-m", "dagster_webserver", *workspace, "-h", HOST, "-p", str(port)],
     }
@@ -216,7 +222,7 @@ def dagster_services(
             return stack.enter_context(service(command, environment, home / f"{name}.log"))
 
         code_server = start("code")
-        wait_until(lambda: socket.exists() or code_server.poll() is not None, "the code server")
+        wait_until(lambda: code_socket.exists() or code_server.poll() is not None, "the code server")
         assert code_server.poll() is None, (home / "code.log").read_text()
         start("daemon")
         start("web")

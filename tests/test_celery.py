@@ -23,16 +23,14 @@ pytest.importorskip("dagster_postgres", reason="dagster-postgres is not installe
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from examples.flights.ui import free_port
 from examples.meters.source import METERS, READINGS_PER_DAY
 from pysqlsync_engine.factory import get_dialect
 from pysqlsync_engine.parameters import ConnectionParameters
 from tests.conftest import Servers
-from tests.dagster_services import PROJECT, Services, dagster_services, service, wait_until
+from tests.dagster_services import HOST, PROJECT, Services, any_port, dagster_services, service, wait_until
 from tests.servers import postgresql_names
 
 WORKERS = ("w1", "w2")
-FIRST_REDIS_PORT = 6400
 BROKER_PASSWORD = secrets.token_hex(16)
 DAYS = [f"2026-01-{day:02}" for day in range(1, 18)]
 RUNS = 3
@@ -79,13 +77,13 @@ class Deployment:
 @contextmanager
 def redis_server(program: str, directory: Path) -> Generator[tuple[str, Any]]:
     """Start a Redis of our own, which keeps nothing. :returns: Its address, and a connection."""
-    port = free_port(FIRST_REDIS_PORT)
-    settings = {"port": port, "bind": "127.0.0.1", "save": "", "appendonly": "no", "dir": directory}
+    port = any_port()
+    settings = {"port": port, "bind": HOST, "save": "", "appendonly": "no", "dir": directory}
     file = directory / "redis.conf"
     lines = [f'{name} "{value}"' for name, value in {**settings, "requirepass": BROKER_PASSWORD}.items()]
     file.write_text("\n".join(lines))
     with service([program, str(file)], os.environ, directory / "redis.log"):
-        client = Redis("127.0.0.1", port, password=BROKER_PASSWORD)
+        client = Redis(HOST, port, password=BROKER_PASSWORD)
 
         def answers() -> bool:
             try:
@@ -94,7 +92,7 @@ def redis_server(program: str, directory: Path) -> Generator[tuple[str, Any]]:
                 return False
 
         wait_until(answers, "Redis")
-        yield f"redis://:{BROKER_PASSWORD}@127.0.0.1:{port}/0", client
+        yield f"redis://:{BROKER_PASSWORD}@{HOST}:{port}/0", client
 
 
 def variables_of(target: ConnectionParameters, storage: ConnectionParameters, broker: str) -> dict[str, str]:
