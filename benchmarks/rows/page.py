@@ -25,7 +25,7 @@ INTRODUCTION = """\
 
 How fast rows get into a server, beside what the server's own client does, and beside other tools. Made by `make bench` and
 `python -m benchmarks.rows.page`; `benchmarks/rows` says what is compared, and what is fair and what is
-not. Compare ratios, not seconds: contestants took turns on the same machine, which did other work meanwhile.
+not. Compare ratios, not seconds: contestants took turns on the same machine, which is a small and shared one.
 
 ![Rows per second of each contestant](images/performance.svg)
 """
