@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import gzip
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,7 @@ async def test_an_empty_table_gets_rows_without_a_staging_table(session: Postgre
 async def test_the_last_row_of_a_key_is_stored_wherever_the_others_are(
     session: PostgreSQLSession, mode: LoadMode, kept_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feeding, "MAX_KEPT_ROW_BYTES", kept_bytes)
+    monkeypatch.setattr("pysqlsync_engine.dialect.postgresql.copying.MAX_KEPT_ROW_BYTES", kept_bytes)
     monkeypatch.setattr(batches, "BLOCK_BYTES", 10_000)
     rows = [(number % 2000, f"note {number}") for number in range(4321)]
     report = await store(session, NOTES, mode, FIELDS, rows)
@@ -128,6 +128,27 @@ async def test_a_refused_row_is_named_and_nothing_stays(session: PostgreSQLSessi
         await store(session, PEOPLE, LoadMode.UPSERT, ALL, rows)
     assert (caught.value.row, caught.value.column) == (8001, "name")
     assert await session.fetch("SELECT count(*) FROM people") == [(0,)]
+
+
+@pytest.mark.parametrize("mode", [LoadMode.INSERT, LoadMode.UPSERT])
+async def test_not_all_is_read_if_the_first_row_is_refused(
+    session: PostgreSQLSession, mode: LoadMode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pysqlsync_engine.dialect.postgresql.copying.MAX_COPY_ROW_BYTES", 100_000)
+    monkeypatch.setattr("pysqlsync_engine.dialect.postgresql.copying.MAX_KEPT_ROW_BYTES", 100_000)
+    monkeypatch.setattr(batches, "BLOCK_BYTES", 10_000)
+    read = 0
+
+    def rows() -> Iterator[Row]:
+        nonlocal read
+        for read in range(1, 1_000_000):
+            yield (read, None if read == 1 else "x")
+
+    await session.execute("ALTER TABLE notes ALTER COLUMN note SET NOT NULL")
+    with pytest.raises(RowError) as caught:
+        await store(session, NOTES, mode, FIELDS, rows())
+    assert caught.value.row == 1
+    assert read < 100_000
 
 
 async def test_what_the_driver_cannot_send_is_merged(session: PostgreSQLSession) -> None:

@@ -12,6 +12,7 @@ from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.data.text import TextPart
 from pysqlsync_engine.dialect.postgresql.feeding import (
     MAX_CHECKED_ROW_BYTES,
+    MAX_COPY_ROW_BYTES,
     MAX_KEPT_ROW_BYTES,
     Feed,
     Numbers,
@@ -95,7 +96,7 @@ class Copier:
         self._takes_text = takes_text
         self._may_skip_rows = may_skip_rows
         self._saves = saves
-        self._most_bytes = MAX_KEPT_ROW_BYTES if saves else MAX_CHECKED_ROW_BYTES if checks_keys else None
+        self._most_bytes = MAX_KEPT_ROW_BYTES if saves else MAX_CHECKED_ROW_BYTES if checks_keys else MAX_COPY_ROW_BYTES
         self.refusal: StatementError | None = None
 
     async def send(self, feed: Feed) -> None:

@@ -22,6 +22,9 @@ from pysqlsync_engine.session import Row
 MAX_COPY_BYTES = 32 * 1024 * 1024
 """Text that one COPY takes: the driver reads it all even if the server has refused its first record."""
 
+MAX_COPY_ROW_BYTES = 16 * 1024 * 1024
+"""Estimate for the rows that one COPY takes, for the same reason."""
+
 MAX_KEPT_BYTES = 8 * 1024 * 1024
 """Text that one COPY takes if it is kept."""
 
@@ -197,12 +200,12 @@ class RowRun:
     """Rows that follow each other, for one COPY; encoded while they are sent, so that client and server work at the same time."""
 
     def __init__(
-        self, first: EncodedBatch, feed: Feed | None, *, keeps: bool = False, most_bytes: int | None = None
+        self, first: EncodedBatch, feed: Feed | None, *, keeps: bool = False, most_bytes: int = MAX_COPY_ROW_BYTES
     ) -> None:
         """
         Begin with a part; see `TextRun`.
 
-        :param most_bytes: Estimate for rows after which no more are added, roughly; `None` without limit.
+        :param most_bytes: Estimate for rows after which no more are added, roughly.
         """
         self.first = first
         self.numbers = Numbers()
@@ -226,12 +229,11 @@ class RowRun:
                     return
                 self.numbers.add(block.first, len(block.rows))
                 yield rows
-            if self._most_bytes is not None:
-                size += estimate(part)
-                if size >= self._most_bytes:
-                    if self._feed is not None:
-                        self._feed.prepare(self._most_bytes)
-                    return
+            size += estimate(part)
+            if size >= self._most_bytes:
+                if self._feed is not None:
+                    self._feed.prepare(min(self._most_bytes, MAX_CHECKED_ROW_BYTES))
+                return
             part = await self._following()
 
     def _encoded(self, part: EncodedBatch, block: Run) -> Iterable[Row] | None:

@@ -10,7 +10,7 @@ from pysqlsync_engine.data.parts import Part
 from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.data.text import TextRules
 from pysqlsync_engine.dialect.postgresql.copying import Copier
-from pysqlsync_engine.dialect.postgresql.feeding import Feed
+from pysqlsync_engine.dialect.postgresql.feeding import Feed, fed
 from pysqlsync_engine.dialect.postgresql.locating import add_labels, add_stubs, check_rows, locate
 from pysqlsync_engine.dialect.postgresql.merging import advance_identity, make_merge, prepare_merge
 from pysqlsync_engine.dialect.postgresql.refusals import is_about_row
@@ -36,7 +36,8 @@ class StagedStore:
         del session
 
     async def store(self, session: Session, parts: AsyncIterator[Part]) -> Outcome:
-        return await self.store_from(session, Feed(parts))
+        async with fed(parts) as feed:
+            return await self.store_from(session, feed)
 
     async def store_from(self, session: Session, feed: Feed) -> Outcome:
         """Store the parts that are left; see `RowStore.store`."""
