@@ -68,6 +68,8 @@ class Feed:
 
         :param most_bytes: Estimate for their rows, roughly.
         """
+        if self._task is not None and self._task.done() and self._task.exception() is None:
+            self._task = None
         if self._task is None:
             self._task = asyncio.create_task(self._get(most_bytes))
 
