@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -54,6 +56,20 @@ class Servers:
 
     def close(self) -> None:
         self._stack.close()
+
+
+@pytest.fixture(autouse=True)
+def forget_storage() -> None:
+    """
+    Let Dagster forget where the last instance kept the state of definitions, if that instance is gone: what it remembers in a context
+    is not always taken back in the same one.
+    """
+    module = sys.modules.get("dagster._core.storage.defs_state.base")
+    current: Any = None if module is None else module._current_storage
+    storage = None if current is None else current.get()
+    reference = getattr(storage, "_instance_weakref", None)
+    if current is not None and reference is not None and reference() is None:
+        current.set(None)
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ import json
 from sales import defs
 
 graph = defs.resolve_asset_graph()
-parents = {key.to_user_string(): [each.to_user_string() for each in graph.get(key).parent_keys] for key in graph.get_all_asset_keys()}
+parents = {key.to_user_string(): sorted(each.to_user_string() for each in graph.get(key).parent_keys) for key in graph.get_all_asset_keys()}
 print(json.dumps({"parents": parents, "schedules": {each.name: each.cron_schedule for each in defs.schedules}}))
 """
 
