@@ -160,6 +160,12 @@ def shown_text(page: Page) -> str:
     return " ".join(page.inner_text("body").split())
 
 
+def shown_with(page: Page, text: str) -> str:
+    """:returns: All that is to be read on a page once it has a text: what is there may be drawn anew, and be away for a moment."""
+    page.wait_for_function("text => document.body.innerText.includes(text)", arg=text)
+    return shown_text(page)
+
+
 def shown_number(page: Page, name: str) -> int:
     """:returns: The number that a page lists under that name."""
     row = page.get_by_role("row").filter(has=page.get_by_text(name, exact=True)).first

@@ -24,6 +24,7 @@ from tests.pages import (
     served_pages,
     shown_number,
     shown_text,
+    shown_with,
 )
 
 pytestmark = pytest.mark.browser
@@ -101,8 +102,7 @@ def test_the_page_of_a_table_shows_what_is_not_enforced_where_rows_come_from_and
 
 def test_the_page_of_the_schema_shows_the_plan_that_was_applied(page: Page, address: str) -> None:
     open_plan(page, address)
-    text = shown_text(page)
-    assert 'CREATE TABLE "flights"."Flight"' in text
+    text = shown_with(page, 'CREATE TABLE "flights"."Flight"')
     assert "applied" in text
 
 
