@@ -46,6 +46,7 @@ SQL_ROOMS = {"writer.py", "reader.py", "loader.py", "staging.py", "session.py", 
 # Batches wait for the rows of the caller, not for a server.
 AWAITING_ROOMS = {"engine.py", "connection.py", "explorer.py", "apply.py"} | {
     "loading.py",
+    "stubs.py",
     "batches.py",
     "ways.py",
     "text_way.py",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pysqlsync_engine.data.load_report import Counts
+from pysqlsync_engine.data.stubs import insert_stubs
 from pysqlsync_engine.dialect.mysql.names import quote, quote_list, quote_table
 from pysqlsync_engine.dialect.mysql.refusals import is_about_row
 from pysqlsync_engine.dialect.mysql.session import MySQLSession
@@ -312,33 +313,19 @@ async def skip_superseded(session: MySQLSession, staging: Staging) -> int:
     return 0 if rows == keys else await skip_rows(session, staging, staging.superseded())
 
 
-def insert_stubs(staging: Staging, key: ForeignKeyConstraint) -> str:
-    """:returns: Statement that adds rows that do not exist, and that staged rows refer to by one column."""
-    value, other = staging.values[key.columns[0]], quote(key.referenced_columns[0])
-    parent = quote_table(key.referenced_table)
-    return (
-        f"INSERT INTO {parent} ({other}) SELECT DISTINCT {value} FROM {staging.joined()}"
-        f" LEFT JOIN {parent} o ON o.{other} = {value} WHERE {staging.part()} AND {value} IS NOT NULL AND o.{other} IS NULL"
-        f" ORDER BY 1 ON DUPLICATE KEY UPDATE {parent}.{other} = {parent}.{other}"
-    )
-
-
 async def add_stubs(session: MySQLSession, staging: Staging) -> int:
-    """
-    Add rows that staged ones refer to, with nothing but their key, in the order of keys.
+    """See `insert_stubs`."""
 
-    :returns: How many.
-    :raises LoadError: if such a row needs more than its key.
-    """
-    added = 0
-    for key in staging.target.stub_keys:
-        try:
-            added += await session.execute(insert_stubs(staging, key))
-        except StatementError as error:
-            if not is_about_row(error):
-                raise
-            raise staging.target.stub_error(key, error) from error
-    return added
+    def write(key: ForeignKeyConstraint) -> str:
+        value, other = staging.values[key.columns[0]], quote(key.referenced_columns[0])
+        parent = quote_table(key.referenced_table)
+        return (
+            f"INSERT INTO {parent} ({other}) SELECT DISTINCT {value} FROM {staging.joined()}"
+            f" LEFT JOIN {parent} o ON o.{other} = {value} WHERE {staging.part()} AND {value} IS NOT NULL AND o.{other} IS NULL"
+            f" ORDER BY 1 ON DUPLICATE KEY UPDATE {parent}.{other} = {parent}.{other}"
+        )
+
+    return await insert_stubs(session, staging.target, write, is_about_row)
 
 
 async def find_watermark(session: MySQLSession, staging: Staging) -> str | None:

@@ -6,6 +6,7 @@ from typing import NoReturn
 
 from pysqlsync_engine.data.codec import shorten
 from pysqlsync_engine.data.load_options import LoadMode, OnDuplicate
+from pysqlsync_engine.data.stubs import insert_stubs
 from pysqlsync_engine.dialect.postgresql.copying import Numbers
 from pysqlsync_engine.dialect.postgresql.merging import Merge
 from pysqlsync_engine.dialect.postgresql.refusals import blamed_column, is_about_row, refuse
@@ -34,27 +35,17 @@ async def add_labels(session: Session, staging: Staging) -> None:
 
 
 async def add_stubs(session: Session, staging: Staging) -> int:
-    """
-    Add rows that staged ones refer to, with nothing but their key, in the order of keys.
+    """See `insert_stubs`."""
 
-    :returns: How many.
-    :raises LoadError: if such a row needs more than its key.
-    """
-    added = 0
-    for key in staging.target.stub_keys:
+    def write(key: ForeignKeyConstraint) -> str:
         (own,), (other,) = key.columns, key.referenced_columns
         condition = refers_to_nothing(staging, key, staging.rows_staged)
-        statement = (
+        return (
             f"INSERT INTO {key.referenced_table} ({other}) SELECT DISTINCT q.{own} FROM"
             f" ({staging.rows(staging.rows_staged)}) q WHERE {condition} ORDER BY 1 ON CONFLICT ({other}) DO NOTHING"
         )
-        try:
-            added += await session.execute(statement)
-        except StatementError as error:
-            if not is_about_row(error):
-                raise
-            raise staging.target.stub_error(key, error) from error
-    return added
+
+    return await insert_stubs(session, staging.target, write, is_about_row)
 
 
 async def check_rows(session: Session, staging: Staging, numbers: Numbers) -> None:
