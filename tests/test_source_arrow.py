@@ -41,7 +41,7 @@ from pysqlsync_engine.model.data_types import (
     SqlUuid,
 )
 from pysqlsync_engine.model.type_markers import AwareDatetime
-from tests.source_samples import ANY_TEXT, all_rows, open_way
+from tests.source_samples import ANY_TEXT, all_rows, open_way, rows_of
 
 arrow: Any = pytest.importorskip("pyarrow")
 parquet: Any = pytest.importorskip("pyarrow.parquet")
@@ -91,7 +91,7 @@ async def sent_rows(way: Way, fields: Fields) -> tuple[list[Any], list[int], int
                 rows += found
                 text_rows += part.rows
             case EncodedBatch():
-                rows += part
+                rows += rows_of(part)
             case Rejects(bad):
                 rejected += [reject.row for reject in bad]
     return rows, rejected, text_rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -182,13 +183,21 @@ async def joined(parts: AsyncIterator[Part]) -> AsyncGenerator[Part]:
             limit = min(2 * limit, MAX_BATCH_BYTES)
         if isinstance(part, EncodedBatch):
             runs += part.runs
-            size += sum(estimate_bytes(run.rows) for run in part.runs)
+            size += estimate_part(part)
             rows += len(part)
             last = part
         else:
             yield part
     if last is not None:
         yield last.with_runs(runs)
+
+
+async def abandon(task: asyncio.Task[Any]) -> None:
+    """Let nobody get what a task was to get, nor complain that its failure was not looked at."""
+    task.cancel()
+    await asyncio.wait({task})
+    if not task.cancelled():
+        task.exception()
 
 
 def _fitting(batch: Batch) -> Iterable[Batch]:
@@ -225,6 +234,11 @@ def estimate_bytes(rows: Batch) -> int:
         return 0
     total = sum(_row_bytes(row) for row in sample)
     return total * len(rows) // len(sample)
+
+
+def estimate_part(part: EncodedBatch) -> int:
+    """:returns: As `estimate_bytes`, of all its rows."""
+    return sum(estimate_bytes(run.rows) for run in part.runs)
 
 
 def _row_bytes(row: Row) -> int:

@@ -8,7 +8,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Protocol
 
-from pysqlsync_engine.data.batches import estimate_bytes
+from pysqlsync_engine.data.batches import estimate_part
 from pysqlsync_engine.data.hooks import Hook
 from pysqlsync_engine.data.journal import BatchRecordedError, Journal, Recorder
 from pysqlsync_engine.data.load_errors import PartialLoadError, UncertainCommitError
@@ -292,5 +292,5 @@ class _Chunk:
 
 def _size(part: Part) -> int:
     if isinstance(part, EncodedBatch):
-        return sum(estimate_bytes(run.rows) for run in part.runs)
+        return estimate_part(part)
     return 0 if isinstance(part, Rejects) else len(part.records)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import TypeAlias
 
 from pysqlsync_engine.data.codec import NumberedEncoder
 from pysqlsync_engine.data.text import TextPart
-from pysqlsync_engine.session import Batch, Row
+from pysqlsync_engine.session import Batch
 
 ENCODED_ROWS = 256
 """Rows that are encoded at once: few enough to still be in the processor's cache when the driver reads them."""
@@ -31,7 +30,7 @@ class EncodedBatch:
     """
     Rows as the driver takes them, encoded while they are sent, so that client and server work at the same time.
 
-    Iterating raises whatever a hook raises; it may be done again.
+    A block may be encoded again; that raises whatever a hook raises.
     """
 
     def __init__(self, runs: Sequence[Run], encode: NumberedEncoder) -> None:
@@ -40,9 +39,6 @@ class EncodedBatch:
 
     def __len__(self) -> int:
         return sum(len(run.rows) for run in self.runs)
-
-    def __iter__(self) -> Iterator[Row]:
-        return chain.from_iterable(map(self.encode, self.blocks()))
 
     def blocks(self) -> Iterator[Run]:
         """:returns: The rows, a few at a time, not encoded yet."""
@@ -73,17 +69,6 @@ class EncodedBatch:
             if place < len(run.rows):
                 rest.append(Run(run.rows[place:], run.first + place))
         return self.with_runs(before), self.with_runs(rest)
-
-    def number_of(self, position: int) -> int:
-        """
-        :param position: Of a row in this batch, from 1.
-        :returns: Number of the row in its stream.
-        """
-        for run in self.runs:
-            if position <= len(run.rows):
-                return run.first + position - 1
-            position -= len(run.rows)
-        raise IndexError("the batch has fewer rows")
 
 
 @dataclass(frozen=True, slots=True)

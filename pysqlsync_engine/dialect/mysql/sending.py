@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import aclosing, suppress
 from typing import TypeAlias
 
-from pysqlsync_engine.data.batches import FIRST_SHARE, joined
+from pysqlsync_engine.data.batches import FIRST_SHARE, abandon, joined
 from pysqlsync_engine.data.parts import EncodedBatch, Part, Rejects
 from pysqlsync_engine.data.text import TextPart
 from pysqlsync_engine.dialect.mysql.refusals import is_about_row
@@ -67,11 +67,7 @@ class Ahead:
     async def close(self) -> None:
         """Take no more."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
-            if not self._task.cancelled():
-                # looked at, so that nobody complains that it was not
-                self._task.exception()
+            await abandon(self._task)
         await self._gathered.aclose()
 
     async def _get(self) -> Gathered | None:

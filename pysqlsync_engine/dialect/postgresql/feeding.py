@@ -8,9 +8,8 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import islice
-from typing import Protocol
 
-from pysqlsync_engine.data.batches import estimate_bytes
+from pysqlsync_engine.data.batches import abandon, estimate_part
 from pysqlsync_engine.data.codec import NumberedEncoder
 from pysqlsync_engine.data.guard import record_pattern
 from pysqlsync_engine.data.hooks import Detour
@@ -82,18 +81,14 @@ class Feed:
             self._ready.append(part)
             if not isinstance(part, EncodedBatch):
                 return
-            size += estimate(part)
+            size += estimate_part(part)
             # what is waited for may be there
             await asyncio.sleep(0)
 
     async def close(self) -> None:
         """Get no more."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
-            if not self._task.cancelled():
-                # looked at, so that nobody complains that it was not
-                self._task.exception()
+            await abandon(self._task)
 
 
 @asynccontextmanager
@@ -104,11 +99,6 @@ async def fed(parts: AsyncIterator[Part]) -> AsyncGenerator[Feed]:
         yield feed
     finally:
         await feed.close()
-
-
-def estimate(part: EncodedBatch) -> int:
-    """:returns: About how many bytes the values of some rows take when sent."""
-    return sum(estimate_bytes(run.rows) for run in part.runs)
 
 
 class Numbers:
@@ -138,34 +128,48 @@ class Numbers:
             yield number, end - place
 
 
-class Sending(Protocol):
+class Sending:
     """Parts of a kind that follow each other, for one COPY."""
 
-    numbers: Numbers
-    failure: Exception | None
-    """What went wrong while the next part was got."""
-
-    taken: list[Part]
-    """The parts so far, if they are kept."""
-
-
-class TextRun:
-    """Parts of text that follow each other, for one COPY."""
-
-    def __init__(self, first: TextPart, feed: Feed | None, *, keeps: bool = False) -> None:
+    def __init__(self, feed: Feed | None, *, keeps: bool) -> None:
         """
-        Begin with a part.
+        Begin with none.
 
-        :param feed: Where the parts after it come from; `None` for no more than this one.
+        :param feed: Where the parts after the first one come from; `None` for no more than that.
         :param keeps: True to keep the parts, so that they can be given back.
         """
-        self.first = first
         self.numbers = Numbers()
-        self.failure: Exception | None = None
         self.taken: list[Part] = []
+        """The parts so far, if they are kept."""
+        self.failure: Exception | None = None
+        """What went wrong while the next part was got."""
         self._feed = feed
+        self._keeps = keeps
+
+    async def _following(self) -> Part | None:
+        """:returns: The next part, if there is one and more than the first are wanted."""
+        if self._feed is None:
+            return None
+        try:
+            return await self._feed.next()
+        except Exception as error:
+            self.failure = error
+            raise
+
+    def _give_back(self, part: Part | None) -> None:
+        """Let a part be the next one of the stream."""
+        if part is not None and self._feed is not None:
+            self._feed.give_back([part])
+
+
+class TextRun(Sending):
+    """Parts of text that follow each other."""
+
+    def __init__(self, first: TextPart, feed: Feed | None, *, keeps: bool = False) -> None:
+        """Begin with a part; see `Sending`."""
         # the server counts lines, and cells in quotes may have several
-        self._keeps = keeps or first.form.quote is not None
+        super().__init__(feed, keeps=keeps or first.form.quote is not None)
+        self.first = first
 
     async def chunks(self) -> AsyncGenerator[bytes]:
         """:returns: The text."""
@@ -177,14 +181,13 @@ class TextRun:
                 self.taken.append(part)
             yield part.records
             size += len(part.records)
-            part = await self._following() if size < limit else None
+            part = await self._next() if size < limit else None
 
-    async def _following(self) -> TextPart | None:
-        part = await following(self._feed, self)
+    async def _next(self) -> TextPart | None:
+        part = await self._following()
         if isinstance(part, TextPart) and (part.form, part.layout) == (self.first.form, self.first.layout):
             return part
-        if part is not None and self._feed is not None:
-            self._feed.give_back([part])
+        self._give_back(part)
         return None
 
     def number_of_line(self, line: int) -> int:
@@ -198,24 +201,20 @@ class TextRun:
         return self.numbers.number_of(_place_of_line(text, self.first.form, line))
 
 
-class RowRun:
-    """Rows that follow each other, for one COPY; encoded while they are sent, so that client and server work at the same time."""
+class RowRun(Sending):
+    """Rows that follow each other; encoded while they are sent, so that client and server work at the same time."""
 
     def __init__(
         self, first: EncodedBatch, feed: Feed | None, *, keeps: bool = False, most_bytes: int = MAX_COPY_ROW_BYTES
     ) -> None:
         """
-        Begin with a part; see `TextRun`.
+        Begin with a part; see `Sending`.
 
         :param most_bytes: Estimate for rows after which no more are added, roughly.
         """
+        super().__init__(feed, keeps=keeps)
         self.first = first
-        self.numbers = Numbers()
-        self.failure: Exception | None = None
-        self.taken: list[Part] = []
         self.is_stopped = False
-        self._feed = feed
-        self._keeps = keeps
         self._most_bytes = most_bytes
 
     async def batches(self) -> AsyncGenerator[Iterable[Row]]:
@@ -231,12 +230,12 @@ class RowRun:
                     return
                 self.numbers.add(block.first, len(block.rows))
                 yield rows
-            size += estimate(part)
+            size += estimate_part(part)
             if size >= self._most_bytes:
                 if self._feed is not None:
                     self._feed.prepare(min(self._most_bytes, MAX_CHECKED_ROW_BYTES))
                 return
-            part = await self._following()
+            part = await self._next()
 
     def _encoded(self, part: EncodedBatch, block: Run) -> Iterable[Row] | None:
         try:
@@ -246,31 +245,18 @@ class RowRun:
             before, rest = part.split(block.first)
             if self._keeps:
                 self.taken[-1] = before
-            if self._feed is not None:
-                self._feed.give_back([rest])
+            self._give_back(rest)
             return None
         except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
             self.failure = StatementError(f"a value cannot be sent: {error}", statement="COPY")
             raise self.failure from error
 
-    async def _following(self) -> EncodedBatch | None:
-        part = await following(self._feed, self)
-        if part is None or isinstance(part, EncodedBatch):
+    async def _next(self) -> EncodedBatch | None:
+        part = await self._following()
+        if isinstance(part, EncodedBatch):
             return part
-        if self._feed is not None:
-            self._feed.give_back([part])
+        self._give_back(part)
         return None
-
-
-async def following(feed: Feed | None, sending: Sending) -> Part | None:
-    """:returns: The next part, if there is one and more than the first are wanted."""
-    if feed is None:
-        return None
-    try:
-        return await feed.next()
-    except Exception as error:
-        sending.failure = error
-        raise
 
 
 def _place_of_line(records: bytes, form: TextFormat, line: int) -> int:
