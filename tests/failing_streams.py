@@ -170,9 +170,20 @@ async def settle(session: Session) -> None:
     await until(session, STAGING[dialect], 0)
 
 
+def differences(found: Sequence[Row], expected: Expected) -> str:
+    """:returns: What a table lacks, and what it has besides."""
+    missing = [row for row in expected.listed() if row not in set(found)]
+    extra = [row for row in found if expected.rows.get(row[0]) != row]
+    return (
+        f"{len(found)} rows, {len(missing)} are missing, {len(extra)} should not be there;"
+        f" the first of them: {missing[:3]}, {extra[:3]}"
+    )
+
+
 async def check(connection: ConnectionContext, expected: Expected) -> None:
     """Check that the table has exactly these rows, and that the watermark is that of the rows, when nobody is at work any more."""
     await until(connection.session, BUSY[dialect_of(connection.session)], 0)
-    assert await stored(connection.session) == expected.listed()
+    found = await stored(connection.session)
+    assert found == expected.listed(), differences(found, expected)
     mark = await connection.read_watermark(STREAM, items_table(connection))
     assert (0 if mark is None else mark.value) == expected.version

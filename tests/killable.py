@@ -17,6 +17,12 @@ from tests.servers import running
 
 PID_FILES = ("data/postmaster.pid", "mysqld.pid")
 
+_DURABLE = {
+    "--innodb-flush-log-at-trx-commit=0": "--innodb-flush-log-at-trx-commit=1",
+    "--innodb-doublewrite=0": "--innodb-doublewrite=1",
+}
+"""As a rule servers for tests write their log once in a second, and pages once; here, what is committed has to survive."""
+
 
 @dataclass
 class KillableServer:
@@ -32,7 +38,7 @@ class KillableServer:
 
     def __post_init__(self) -> None:
         command = Path(f"/proc/{self.pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
-        self.command = [os.fsdecode(word).replace("trx-commit=0", "trx-commit=1") for word in command]
+        self.command = [_DURABLE.get(word, word) for word in map(os.fsdecode, command)]
 
     @property
     def pid(self) -> int:
@@ -97,11 +103,12 @@ def killable(name: str) -> Generator[KillableServer, None, None]:
     :raises ServerMissingError: if its programs are not installed.
     """
     with running(name) as server:
-        if DIALECTS[server.version.product] == "mysql":
-            # as a rule servers for tests write their log once in a second; here, what is committed has to survive
-            server.execute("SET GLOBAL innodb_flush_log_at_trx_commit = 1; FLUSH ENGINE LOGS")
         killable_server = KillableServer(server, Path(server.administrator.host))
         try:
+            if DIALECTS[server.version.product] == "mysql":
+                server.execute("SET GLOBAL innodb_flush_log_at_trx_commit = 1; FLUSH ENGINE LOGS")
+                killable_server.kill()
+                killable_server.start()
             yield killable_server
         finally:
             killable_server.end()

@@ -230,8 +230,9 @@ def test_a_schedule_runs_only_where_a_source_is_ahead_of_the_watermark(
         insert(postgresql_resource, orders_model.Order, orders)
 
     def is_due() -> bool:
-        context = dg.build_schedule_context(instance=home, scheduled_execution_time=datetime.now(UTC))
-        return bool(schedule.evaluate_tick(context).run_requests)
+        at = datetime.now(UTC)
+        with dg.build_schedule_context(instance=home, scheduled_execution_time=at) as context:
+            return bool(schedule.evaluate_tick(context).run_requests)
 
     order(1)
     assert is_due()
@@ -301,6 +302,6 @@ def test_a_schedule_may_read_another_source_than_other_runs_do(home: dg.DagsterI
         schedule=SyncSchedule(feed="all"),
     )
     schedule = definitions.resolve_schedule_def("public_whole_schedule")
-    context = dg.build_schedule_context(instance=home, scheduled_execution_time=datetime.now(UTC))
-    (request,) = list(schedule.evaluate_tick(context).run_requests or ())
+    with dg.build_schedule_context(instance=home, scheduled_execution_time=datetime.now(UTC)) as context:
+        (request,) = list(schedule.evaluate_tick(context).run_requests or ())
     assert request.run_config == {"ops": {"public__Customer": {"config": {"feed": "all"}}}}

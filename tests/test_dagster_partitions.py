@@ -253,10 +253,11 @@ def shop(database: DatabaseResource, schedule: SyncSchedule, options: AssetOptio
 
 
 def tick(definitions: dg.Definitions, name: str, instance: dg.DagsterInstance, at: datetime) -> list[dg.RunRequest]:
-    context = dg.build_schedule_context(
-        instance=instance, scheduled_execution_time=at, repository_def=definitions.get_repository_def()
-    )
-    return list(definitions.resolve_schedule_def(name).evaluate_tick(context).run_requests or ())
+    repository = definitions.get_repository_def()
+    with dg.build_schedule_context(
+        instance=instance, scheduled_execution_time=at, repository_def=repository
+    ) as context:
+        return list(definitions.resolve_schedule_def(name).evaluate_tick(context).run_requests or ())
 
 
 def test_a_schedule_loads_the_last_day_and_those_that_rows_come_late_for_in_one_run(

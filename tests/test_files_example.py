@@ -55,10 +55,10 @@ class Weather:
 
     def due(self, sensor: str) -> list[dg.RunRequest]:
         """:returns: Runs that a sensor wants now; what it has seen before is known to it."""
-        context = dg.build_sensor_context(
+        with dg.build_sensor_context(
             instance=self.instance, cursor=self._cursors.get(sensor), definitions=self.definitions
-        )
-        result = self.definitions.resolve_sensor_def(sensor).evaluate_tick(context)
+        ) as context:
+            result = self.definitions.resolve_sensor_def(sensor).evaluate_tick(context)
         self._cursors[sensor] = result.cursor or self._cursors.get(sensor)
         return list(result.run_requests or ())
 
@@ -164,7 +164,8 @@ def test_a_file_of_a_day_that_has_not_ended_waits_for_its_end(tmp_path: Path) ->
     sensor = build_file_sensor(
         "days", target=dg.AssetSelection.all(), watch=FileWatch(tmp_path), partitions=DAYS, key=lambda path: path[:10]
     )
-    result = sensor.evaluate_tick(dg.build_sensor_context())
+    with dg.build_sensor_context() as context:
+        result = sensor.evaluate_tick(context)
     assert not result.run_requests
     assert set(json.loads(result.cursor or "")) == {"notes.txt"}
 

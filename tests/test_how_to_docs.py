@@ -106,8 +106,11 @@ def is_due(page: Page) -> bool:
     """:returns: True if the only schedule of the page would start a run now."""
     (schedule,) = page.definitions.schedules or [None]
     assert isinstance(schedule, dg.ScheduleDefinition)
-    with dg.instance_for_test() as home:
-        context = dg.build_schedule_context(instance=home, scheduled_execution_time=datetime.now(UTC))
+    at = datetime.now(UTC)
+    with (
+        dg.instance_for_test() as home,
+        dg.build_schedule_context(instance=home, scheduled_execution_time=at) as context,
+    ):
         return bool(schedule.evaluate_tick(context).run_requests)
 
 

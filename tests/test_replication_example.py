@@ -112,8 +112,9 @@ class Shop:
 
     def due(self, schedule: str) -> list[dg.RunRequest]:
         """:returns: Runs that a schedule wants now."""
-        context = dg.build_schedule_context(instance=self.instance, scheduled_execution_time=datetime.now(UTC))
-        return list(self.definitions.resolve_schedule_def(schedule).evaluate_tick(context).run_requests or ())
+        at = datetime.now(UTC)
+        with dg.build_schedule_context(instance=self.instance, scheduled_execution_time=at) as context:
+            return list(self.definitions.resolve_schedule_def(schedule).evaluate_tick(context).run_requests or ())
 
 
 @pytest.fixture
