@@ -13,6 +13,7 @@ from collections.abc import (
     Iterator,
     Sequence,
 )
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass
 from itertools import islice
@@ -54,6 +55,8 @@ _CELL_BYTES = 8
 """Estimate for a value other than a string."""
 
 _SIZED = frozenset({str, bytes})
+
+_END: Any = object()
 
 Item = TypeVar("Item")
 
@@ -225,6 +228,18 @@ async def as_async(items: Iterable[Item] | AsyncIterable[Item]) -> AsyncGenerato
         finally:
             if isinstance(items, Generator):
                 items.close()
+
+
+async def in_thread(items: Generator[Item]) -> AsyncGenerator[Item]:
+    """:returns: The items, got one by one in a thread of their own, so that others have their turn meanwhile."""
+    loop = asyncio.get_running_loop()
+    # a single one: a generator cannot be closed while it is at work
+    with ThreadPoolExecutor(1, "pysqlsync-source") as thread:
+        try:
+            while (item := await loop.run_in_executor(thread, next, items, _END)) is not _END:
+                yield item
+        finally:
+            thread.submit(items.close)
 
 
 def estimate_bytes(rows: Batch) -> int:

@@ -90,6 +90,8 @@ def _cell(cell: TextColumn, form: TextFormat, other: bytes, text: bytes) -> byte
         if min(limits, default=len(form.null)) >= len(form.null.encode()):
             # NULL is as good as any text
             return _text(cell, other, text)
+    if cell.pattern is not None and not cell.nullable:
+        return _text(cell, other, text)
     # last, as there are more values
     return b"(?:" + _text(cell, other, text) + b"|" + re.escape(form.null.encode()) + b")"
 
@@ -98,7 +100,7 @@ def _text(cell: TextColumn, other: bytes, text: bytes) -> bytes:
     """:returns: Expression for a cell that is not NULL."""
     single = b"(?:" + other[:-1] + rb"\x80-\xff]|[\xc2-\xf4][\x80-\xbf]*+)"
     if cell.pattern is not None:
-        text = b"(?:" + cell.pattern.encode() + b")"
+        text = b"(?:%b)" % cell.pattern.encode() if "|" in cell.pattern else cell.pattern.encode()
     elif cell.max_characters is not None:
         # one that has no more bytes than characters are allowed is found much faster
         text = b"(?:%b{0,%d}+|%b{0,%d}+)" % (other, cell.max_characters, single, cell.max_characters)

@@ -13,7 +13,7 @@ from pysqlsync_engine.data.batches import as_async
 from pysqlsync_engine.data.cell_patterns import open_quote, tidy_quotes
 from pysqlsync_engine.data.cells import CellError
 from pysqlsync_engine.data.guard import record_pattern
-from pysqlsync_engine.data.text import TextFormat
+from pysqlsync_engine.data.text import TextFormat, count_lines
 from pysqlsync_engine.errors import LoadError
 
 BLOCK_BYTES = 256 * 1024
@@ -212,7 +212,7 @@ class ChunkStage:
         return CellError(self._name, self._lines + 1, None, f"cannot be read: {error}")
 
     def _without_header(self, records: bytes) -> Iterator[bytes]:
-        self._lines += records.count(b"\n")
+        self._lines += count_lines(records)
         if self._take_header is not None:
             records = self._take_header(records)
             self._take_header = None

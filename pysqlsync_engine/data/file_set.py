@@ -5,14 +5,16 @@ from __future__ import annotations
 import glob
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+from contextlib import aclosing
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from pysqlsync_engine.data.batches import as_async
 from pysqlsync_engine.data.formats import file_source
 from pysqlsync_engine.data.sources import ArrowSource, Fields, LenientSource, RecordSource, TextSource, Window
-from pysqlsync_engine.data.text import TextFormat
+from pysqlsync_engine.data.text import TextFormat, count_lines
 from pysqlsync_engine.errors import LoadError
 from pysqlsync_engine.session import Batch
 
@@ -121,7 +123,7 @@ class TextFileSet(LenientFileSet):
             self._opened.append(source)
             for chunk in _synchronous(source.chunks(None) or ()):
                 yield chunk
-                line += chunk.count(b"\n")
+                line += count_lines(chunk)
 
 
 class ArrowFileSet(FileSet):
@@ -129,7 +131,7 @@ class ArrowFileSet(FileSet):
 
     _current: ArrowSource
 
-    def record_batches(self, window: Window | None) -> Generator[Any] | None:
+    def record_batches(self, window: Window | None) -> AsyncGenerator[Any] | None:
         """See `ArrowSource.record_batches`."""
         return None if window is not None else self._batches(self._sources())
 
@@ -137,10 +139,12 @@ class ArrowFileSet(FileSet):
         """See `ArrowSource.rows`."""
         return self._current.rows(batch, first)
 
-    def _batches(self, sources: list[ArrowSource]) -> Generator[Any]:
+    async def _batches(self, sources: list[ArrowSource]) -> AsyncGenerator[Any]:
         for source in sources:
-            self._current = source
-            yield from _synchronous(source.record_batches(None) or ())
+            async with aclosing(as_async(source.record_batches(None) or ())) as batches:
+                async for batch in batches:
+                    self._current = source
+                    yield batch
 
 
 def _synchronous(items: Any) -> Iterable[Any]:

@@ -26,7 +26,7 @@ from pysqlsync_engine.data.cell_patterns import (
 )
 from pysqlsync_engine.data.sources import Fields
 from pysqlsync_engine.data.target import LoadTarget
-from pysqlsync_engine.data.text import TextFormat, TextRules
+from pysqlsync_engine.data.text import TextFormat, TextRules, count_lines
 from pysqlsync_engine.model.annotations import key_annotations, member_label, unwrap
 from pysqlsync_engine.model.data_types import SqlJson, SqlType
 
@@ -201,15 +201,20 @@ def _spans(run: re.Pattern[bytes], text: bytes, record: re.Pattern[bytes]) -> It
         match = run.match(text, position)
         end = position if match is None else match.end()
         if end > position:
-            is_line = record is _LINE
-            rows = text.count(b"\n", position, end) if is_line else sum(1 for _ in record.finditer(text, position, end))
-            yield Span(position, end, rows, is_good=True)
+            yield Span(position, end, _count(record, text, position, end), is_good=True)
         position = end
         if position < size:
             match = record.match(text, position)
             end = size if match is None else match.end()
             yield Span(position, end, 1, is_good=False)
             position = end
+
+
+def _count(record: re.Pattern[bytes], text: bytes, start: int, end: int) -> int:
+    """:returns: How many records there are from one position to another."""
+    if record is not _LINE:
+        return sum(1 for _ in record.finditer(text, start, end))
+    return count_lines(text if end - start == len(text) else text[start:end])
 
 
 def _joined(spans: list[Span]) -> list[Span]:

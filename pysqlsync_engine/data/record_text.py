@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pysqlsync_engine.data.cells import CellError, RecordError
 from pysqlsync_engine.data.guard import record_pattern
 from pysqlsync_engine.data.sources import BadRecord
-from pysqlsync_engine.data.text import TextFormat
+from pysqlsync_engine.data.text import TextFormat, count_lines
 from pysqlsync_engine.data.windows import sliced
 from pysqlsync_engine.session import Batch, Row
 
@@ -35,7 +35,7 @@ class RowStage:
     def pass_lines(self, records: bytes) -> int:
         """:returns: The line on which the records begin."""
         line = self._line
-        self._line += records.count(b"\n")
+        self._line += count_lines(records)
         return line
 
     def finish(self) -> Iterator[Batch]:

@@ -17,7 +17,7 @@ from pysqlsync_engine.data.parts import Part, Rejects, Run
 from pysqlsync_engine.data.record_text import parse_leniently, split_records
 from pysqlsync_engine.data.sources import BadRecord, TextSource
 from pysqlsync_engine.data.target import LoadTarget
-from pysqlsync_engine.data.text import TextPart, TextRules
+from pysqlsync_engine.data.text import TextPart, TextRules, count_lines
 from pysqlsync_engine.errors import EngineError, LoadError, RowError, StatementError
 from pysqlsync_engine.session import Batch
 
@@ -80,7 +80,7 @@ class TextWay:
                 for part in self._parts(chunk):
                     yield part
                 # without quotes, each line is a record
-                self._line += self.rows - before if self._source.form.quote is None else chunk.count(b"\n")
+                self._line += self.rows - before if self._source.form.quote is None else count_lines(chunk)
 
     def _prepare(self) -> None:
         """Compile the guard for the cells that the file turns out to have."""
@@ -163,7 +163,7 @@ class TextWay:
         return with_value(error, Run(rows, part.first + position), self._target)
 
     def _line_of(self, chunk: bytes, position: int) -> int:
-        return self._line + chunk.count(b"\n", 0, position)
+        return self._line + (chunk.count(b"\n", 0, position) if position else 0)
 
     def _reason(self, guard: Guard, chunk: bytes, slow: list[Span]) -> str:
         """:returns: What is the matter with the first of the records that did not pass."""

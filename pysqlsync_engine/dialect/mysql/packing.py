@@ -36,7 +36,7 @@ class Packer:
         self.hooks: list[Hook] = [strict_hook(t.hook) if is_lenient and t.is_text else t.hook for t in transfers]
         spellings = [find_spelling(transfer, is_sure=is_lenient) for transfer in transfers]
         self.rules = TextRules(
-            tuple(None if spelling is None else spelling.cells for spelling in spellings),
+            tuple(None if s is None else s.cells.of(t.column) for s, t in zip(spellings, transfers, strict=True)),
             obstacle=obstacle,
             escapes=ESCAPES,
             skips=True,
