@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import is_dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
-from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 from uuid import UUID
@@ -30,9 +29,15 @@ from pysqlsync_engine.model.data_types import (
 )
 
 Write = Callable[[Any], Any]
-"""Makes an array of strings of an array; raises `NotExactError`."""
+"""Makes an array of an array, of strings or of what has the right text anyway; raises `NotExactError`."""
 
-ESCAPED = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
+PART_ROWS = 2048
+"""Rows that become text at once."""
+
+QUOTE_MARK = b"\1"
+"""What stands for a quote meanwhile, which the library would not write as it is."""
+
+ESCAPED = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"), ('"', QUOTE_MARK.decode()))
 """Characters that text has a spelling for, the backslash first."""
 
 _SINGLE_TEXT = (UUID, IPv4Address, IPv6Address, str)
@@ -58,6 +63,11 @@ class ColumnText:
         """
         self._arrow = importlib.import_module("pyarrow")
         self._compute = importlib.import_module("pyarrow.compute")
+        self._csv = importlib.import_module("pyarrow.csv")
+        self._names = [str(position) for position in range(len(target.columns))]
+        self._options = self._csv.WriteOptions(
+            include_header=False, delimiter="\t", quoting_style="none", batch_size=PART_ROWS
+        )
         self.obstacle: str | None = rules.obstacle
         self._writers: list[Write] = []
         if self.obstacle is not None:
@@ -75,18 +85,22 @@ class ColumnText:
         :raises NotExactError: if a value cannot be sent as text.
         """
         try:
-            columns = [write(column) for write, column in zip(self._writers, batch.columns, strict=True)]
+            columns = [self._with_null(write(array)) for write, array in zip(self._writers, batch.columns, strict=True)]
         except self._arrow.ArrowInvalid as error:
             # a conversion that would lose something
             raise NotExactError from error
-        join = partial(self._compute.binary_join_element_wise, null_handling="replace", null_replacement="\\N")
-        columns[-1] = join(columns[-1], "", "\n")
-        lines = join(*columns, "\t") if len(columns) > 1 else columns[0]
-        text = _bytes_of(lines)
-        del lines, columns
-        # the library would keep it, and as much for each thread
+        sink = self._arrow.BufferOutputStream()
+        self._csv.write_csv(self._arrow.RecordBatch.from_arrays(columns, self._names), sink, self._options)
+        text: bytes = sink.getvalue().to_pybytes()
+        return text.replace(QUOTE_MARK, b'"') if QUOTE_MARK in text else text
+
+    def close(self) -> None:
+        """Let go of the memory that the library keeps."""
         self._arrow.default_memory_pool().release_unused()
-        return text
+
+    def _with_null(self, array: Any) -> Any:
+        """:returns: Values of any type for which the library itself has the text; NULL is text."""
+        return self._as_string(array).fill_null("\\N") if array.null_count else array
 
     def _choose(self, kind: Any, annotation: Any, data_type: SqlType, rule: TextColumn) -> Write | None:
         """:returns: What writes values of an Arrow type; `None` if there is nothing that does so exactly."""
@@ -150,7 +164,7 @@ class ColumnText:
 
         def write(array: Any) -> Any:
             self._within(array, least, most)
-            return self._as_string(array)
+            return array
 
         return write
 
@@ -165,7 +179,7 @@ class ColumnText:
         def write(array: Any) -> Any:
             if not takes_all:
                 self._require(self._compute.is_finite(array))
-            return self._as_string(array.cast(self._arrow.float64()))
+            return array.cast(self._arrow.float64())
 
         return write
 
@@ -179,11 +193,11 @@ class ColumnText:
             return None
         precision, scale = data_type.precision, data_type.scale or 0
         if precision is None or (kind.scale <= scale and kind.precision - kind.scale <= precision - scale):
-            return self._as_string
+            return lambda array: array
         if precision > 38 or scale > _MAX_EXACT_SCALE:
             return None
         narrow = self._arrow.decimal128(precision, scale)
-        return lambda array: self._as_string(array.cast(narrow))
+        return lambda array: array.cast(narrow)
 
     def boolean(self, kind: Any, data_type: SqlType, rule: TextColumn) -> Write | None:
         """:returns: Writer of truth values."""
@@ -201,7 +215,7 @@ class ColumnText:
 
         def write(array: Any) -> Any:
             self._within(array.cast(self._arrow.int32()), _days(date.min), _days(date.max))
-            return self._as_string(array)
+            return array
 
         return write
 
@@ -221,8 +235,8 @@ class ColumnText:
             numbers = array.cast(self._arrow.timestamp(unit, kind.tz)).cast(self._arrow.int64())
             # the first and the last day are left to those who know what a server makes of them
             self._within(numbers, (_days(date.min) + 1) * 86_400 * second, _days(date.max) * 86_400 * second - 1)
-            text = self._as_string(numbers.cast(plain))
-            return self._compute.binary_join_element_wise(text, suffix, "") if suffix else text
+            moments = numbers.cast(plain)
+            return self._compute.binary_join_element_wise(self._as_string(moments), suffix, "") if suffix else moments
 
         return write
 
@@ -235,7 +249,7 @@ class ColumnText:
         if unit is None:
             return None
         wanted = self._arrow.time64("us") if unit == "us" else self._arrow.time32(unit)
-        return lambda array: self._as_string(array.cast(wanted))
+        return lambda array: array.cast(wanted)
 
     def _label(self, kind: Any, labels: type[enum.Enum], rule: TextColumn) -> Write | None:
         if not _is_text(self._arrow.types, kind) or any(str(each.value) != member_label(each) for each in labels):
@@ -272,7 +286,7 @@ class ColumnText:
 
     def _escaped(self, text: Any) -> Any:
         present = _bytes_of(text)
-        if b"\0" in present:
+        if b"\0" in present or QUOTE_MARK in present:
             raise NotExactError
         for character, escape in ESCAPED:
             if character.encode() in present:

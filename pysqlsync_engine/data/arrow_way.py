@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from typing import Any
 
-from pysqlsync_engine.data.arrow_text import ColumnText, NotExactError
+from pysqlsync_engine.data.arrow_text import PART_ROWS, ColumnText, NotExactError
 from pysqlsync_engine.data.batches import as_async
 from pysqlsync_engine.data.cells import RecordError
 from pysqlsync_engine.data.encoding import TupleEncoder, bad_record, with_value
@@ -20,9 +21,6 @@ from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.data.text import TSV, TextPart, TextRules
 from pysqlsync_engine.errors import EngineError, LoadError, RowError, StatementError
 from pysqlsync_engine.session import Row
-
-PART_ROWS = 2048
-"""Rows that become text at once."""
 
 
 class ArrowWay:
@@ -71,13 +69,18 @@ class ArrowWay:
 
     async def _converted(self) -> AsyncGenerator[tuple[Any, bytes | None]]:
         """:returns: Batches with their text; without it if they have to be sent as tuples."""
-        async with aclosing(as_async(self._given)) as batches:
-            async for batch in batches:
-                if self._columns is None:
-                    self._prepare(batch.schema)
-                for start in range(0, batch.num_rows, PART_ROWS):
-                    part = batch.slice(start, PART_ROWS)
-                    yield part, await asyncio.to_thread(self._write, part)
+        loop = asyncio.get_running_loop()
+        # always the same one, as the library keeps memory for each
+        with ThreadPoolExecutor(1, "pysqlsync-arrow") as thread:
+            async with aclosing(as_async(self._given)) as batches:
+                async for batch in batches:
+                    if self._columns is None:
+                        self._prepare(batch.schema)
+                    for start in range(0, batch.num_rows, PART_ROWS):
+                        part = batch.slice(start, PART_ROWS)
+                        yield part, await loop.run_in_executor(thread, self._write, part)
+            if self._columns is not None:
+                self._columns.close()
 
     def _prepare(self, schema: Any) -> None:
         self._columns = ColumnText(schema, self._target, self._rules)
