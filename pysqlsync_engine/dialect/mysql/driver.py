@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pysqlsync_engine.dialect.mysql.wire import place_of
+from pysqlsync_engine.dialect.sockets import widen
 from pysqlsync_engine.errors import ConnectError, DialectError, LockTimeoutError, StatementError
 from pysqlsync_engine.parameters import ConnectionParameters, SSLMode
 
@@ -122,6 +123,7 @@ class MySQLConnection:
         # the last moment before something is sent: the driver itself would go on in plain text
         self._driver._get_server_information = greet_and_check
         await self._driver._connect()
+        widen(self._driver._writer)
 
     async def run(self, statement: str) -> tuple[Outcome, list[tuple[Any, ...]]]:
         """:returns: What the server says, and the rows that the statement yields."""

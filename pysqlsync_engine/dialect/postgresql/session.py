@@ -28,6 +28,7 @@ from pysqlsync_engine.dialect.postgresql.connecting import (
     without_frames,
 )
 from pysqlsync_engine.dialect.postgresql.driver_feed import DriverFeed, each_row
+from pysqlsync_engine.dialect.sockets import widen
 from pysqlsync_engine.errors import ConnectError, DialectError, LockTimeoutError, StatementError
 from pysqlsync_engine.model.id_types import QualifiedId
 from pysqlsync_engine.parameters import ConnectionParameters
@@ -262,6 +263,7 @@ async def connect(parameters: ConnectionParameters) -> AsyncGenerator[PostgreSQL
     """
     with _explained(parameters):
         connection: Any = await _driver.connect(**_connect_options(parameters))
+        await _widen(connection)
     try:
         yield PostgreSQLSession(connection, parameters)
     finally:
@@ -280,11 +282,17 @@ async def open_pool(
     :raises ConnectError: if the server does not accept the connections.
     """
     with _explained(parameters):
-        pool: Any = await _driver.create_pool(min_size=min_size, max_size=max_size, **_connect_options(parameters))
+        options = {"min_size": min_size, "max_size": max_size, "init": _widen}
+        pool: Any = await _driver.create_pool(**options, **_connect_options(parameters))
     try:
         yield PostgreSQLPool(pool, parameters)
     finally:
         await _close(pool)
+
+
+async def _widen(connection: Any) -> None:
+    # the driver tells nobody of its transport
+    widen(getattr(connection, "_transport", None))
 
 
 async def _close(resource: Any) -> None:
