@@ -12,13 +12,16 @@ import pytest
 from pysqlsync_engine.data.batches import MAX_BATCH_ROWS
 from pysqlsync_engine.data.load_options import LoadMode, OnDuplicate, OnError
 from pysqlsync_engine.data.load_report import Counts
-from pysqlsync_engine.data.parts import Part
+from pysqlsync_engine.data.parts import EncodedBatch, Part, Run
 from pysqlsync_engine.data.text import TSV, TextPart
 from pysqlsync_engine.dialect.mysql import sending
 from pysqlsync_engine.dialect.mysql.pool import connect
 from pysqlsync_engine.dialect.mysql.session import MySQLSession
+from pysqlsync_engine.dialect.mysql.shipments import Shipment, ship_text
+from pysqlsync_engine.dialect.mysql.staging import Cell
 from pysqlsync_engine.errors import LockTimeoutError, RowError, StatementError, UnsupportedError
 from pysqlsync_engine.model.data_types import SqlBinary, SqlCharacter, SqlInteger
+from pysqlsync_engine.model.id_types import LocalId
 from pysqlsync_engine.model.object_types import IdentityMode
 from pysqlsync_engine.session import Row
 from tests.row_tables import column, store, table
@@ -221,7 +224,7 @@ async def test_rows_are_got_while_others_are_sent_unless_the_stream_is_slow(
             asked.append(number)
             yield TextPart(b"1\n", 1, number, TSV, (0,))
 
-    ahead = sending.Ahead(parts())
+    ahead = sending.Ahead(parts(), packed, spells=False)
     first = await ahead.take()
     known = len(asked)
     packets = ahead.preparing(iter([b"one", b"two"]))
@@ -233,7 +236,41 @@ async def test_rows_are_got_while_others_are_sent_unless_the_stream_is_slow(
     assert len(asked) > known
     second = await ahead.take()
     await ahead.close()
-    assert [part.first for gathered in (first, second) if isinstance(gathered, tuple) for part in gathered] == [1, 2]
+    assert [each.runs for each in (first, second) if isinstance(each, Shipment)] == [((1, 1),), ((2, 1),)]
+
+
+def packed(gathered: sending.Sendable) -> Shipment:
+    assert isinstance(gathered, tuple)
+    return ship_text(gathered, [Cell(LocalId("id"))])
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_the_text_of_rows_is_made_before_the_server_asks_for_it(*, fails: bool) -> None:
+    made: list[str] = []
+
+    def texts() -> Iterator[bytes]:
+        made.append("begun")
+        yield b"1\n"
+        if fails:
+            raise ValueError("out of range")
+        yield b"2\n"
+
+    async def parts() -> AsyncIterator[Part]:
+        yield EncodedBatch([Run([(1,), (2,)], 1)], lambda rows, _: rows)
+
+    shipment = Shipment(TSV, (), ((1, 2),), texts, lambda: iter(()))
+    ahead = sending.Ahead(parts(), lambda _: shipment, spells=True)
+    taken = await ahead.take()
+    await ahead.close()
+    assert isinstance(taken, Shipment)
+    assert len(made) == 1
+    if fails:
+        # it is told when the rows are sent, so that the one at fault is looked for
+        with pytest.raises(ValueError, match="out of range"):
+            list(taken.packets())
+    else:
+        assert [b"".join(taken.packets()) for _ in range(2)] == [b"1\n2\n"] * 2
+        assert len(made) == 1
 
 
 async def turns() -> None:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from functools import partial
 
 from pysqlsync_engine.capabilities import Capabilities
 from pysqlsync_engine.data.hooks import Hook
 from pysqlsync_engine.data.load_options import LoadMode, OnDuplicate, OnError
 from pysqlsync_engine.data.load_report import Counts, Outcome
 from pysqlsync_engine.data.loading import RowStore
-from pysqlsync_engine.data.parts import Part
+from pysqlsync_engine.data.parts import Part, Rejects
 from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.data.text import TextRules
 from pysqlsync_engine.dialect.mysql.capabilities import features_of
@@ -151,10 +152,12 @@ async def send_all(
     :raises RowError: for a row that the server refuses.
     """
     numbering = Numbering()
-    ahead = Ahead(parts)
+    pack = partial(packer.pack, is_numbered=destination.number is not None)
+    ahead = Ahead(parts, pack, spells=session.capabilities.client_files)
     try:
-        while (gathered := await ahead.take()) is not None:
-            shipment = packer.pack(gathered, is_numbered=destination.number is not None)
+        while (shipment := await ahead.take()) is not None:
+            if isinstance(shipment, Rejects):
+                raise TypeError("rows that are set aside are not sent")
             try:
                 async with session.transaction():
                     await send(session, destination, shipment, numbering.sent, ahead)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pysqlsync_engine.data.codec import compile_encoder
 from pysqlsync_engine.data.hooks import Hook
 from pysqlsync_engine.data.lines import compile_line_encoder
-from pysqlsync_engine.data.parts import EncodedBatch, Rejects
+from pysqlsync_engine.data.parts import EncodedBatch
 from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.data.text import TextRules
-from pysqlsync_engine.dialect.mysql.sending import Gathered
+from pysqlsync_engine.dialect.mysql.sending import Sendable
 from pysqlsync_engine.dialect.mysql.shipments import Shipment, ship_rows, ship_text
 from pysqlsync_engine.dialect.mysql.spellings import find_spelling
 from pysqlsync_engine.dialect.mysql.staging import Cell, is_staged
@@ -60,13 +60,8 @@ class Packer:
             return None
         return Cell(column.name, cast, is_counted=column.identity is not None)
 
-    def pack(self, gathered: Gathered, *, is_numbered: bool) -> Shipment:
-        """
-        :param is_numbered: False for rows that go to the table itself.
-        :raises TypeError: for rows that are set aside already.
-        """
-        if isinstance(gathered, Rejects):
-            raise TypeError("rows that are set aside are not sent")
+    def pack(self, gathered: Sendable, *, is_numbered: bool) -> Shipment:
+        """:param is_numbered: False for rows that go to the table itself."""
         if isinstance(gathered, EncodedBatch):
             cells = self._row_cells if is_numbered else [_given(cell) for cell in self._row_cells]
             return ship_rows(gathered, self._encode_lines, self._encode, cells)

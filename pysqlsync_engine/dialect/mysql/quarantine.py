@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, suppress
+from functools import partial
 
 from pysqlsync_engine.capabilities import Capabilities
 from pysqlsync_engine.data.hooks import Hook
@@ -79,13 +80,13 @@ class LenientStore:
         self, session: MySQLSession, staging: Staging, rejected: Rejected, parts: AsyncIterator[Part]
     ) -> Numbering:
         numbering = Numbering()
-        ahead = Ahead(parts)
+        pack = partial(self._packer.pack, is_numbered=True)
+        ahead = Ahead(parts, pack, spells=session.capabilities.client_files)
         try:
-            while (gathered := await ahead.take()) is not None:
-                if isinstance(gathered, Rejects):
-                    await rejected.write(session, gathered.rows)
+            while (shipment := await ahead.take()) is not None:
+                if isinstance(shipment, Rejects):
+                    await rejected.write(session, shipment.rows)
                     continue
-                shipment = self._packer.pack(gathered, is_numbered=True)
                 try:
                     async with session.transaction():
                         await send(session, staging.destination, shipment, numbering.sent, ahead)

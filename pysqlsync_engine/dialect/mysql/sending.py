@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from typing import TypeAlias
 
 from pysqlsync_engine.data.batches import FIRST_SHARE, abandon, joined
@@ -26,8 +27,13 @@ SLOW_S = 1.0
 MAX_STATEMENT_BYTES = 4 * 1024 * 1024
 """Longest statement that brings rows as values, where the server would permit longer ones."""
 
-Gathered: TypeAlias = EncodedBatch | tuple[TextPart, ...] | Rejects
-"""What is sent with one statement, or not at all."""
+Sendable: TypeAlias = EncodedBatch | tuple[TextPart, ...]
+"""What is sent with one statement."""
+
+Pack = Callable[[Sendable], Shipment]
+
+UNSENDABLE = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
+"""What goes wrong while text is made of a value that does not fit."""
 
 Attempt = Callable[[int, int], Awaitable[None]]
 """Does something with the rows after one number, up to another one."""
@@ -37,12 +43,20 @@ class Ahead:
     """
     The parts of a stream, gathered into what is sent with one statement.
 
-    While some are sent, the next ones are prepared; if the stream is slow, only while the server works on the last ones.
+    While some are sent, the next ones are prepared, so that a server that is done with those need not wait for more; if the stream
+    is slow, only while the server works on the last ones.
     """
 
-    def __init__(self, parts: AsyncIterator[Part]) -> None:
+    def __init__(self, parts: AsyncIterator[Part], pack: Pack, *, spells: bool) -> None:
+        """
+        Take nothing yet.
+
+        :param spells: True to make the text of rows, too; it is kept until they are stored.
+        """
         self._gathered = _gather(parts)
-        self._task: asyncio.Task[Gathered | None] | None = None
+        self._pack = pack
+        self._spells = spells
+        self._task: asyncio.Task[Shipment | Rejects | None] | None = None
         self._is_slow = False
 
     def prepare(self) -> None:
@@ -50,8 +64,8 @@ class Ahead:
         if self._task is None:
             self._task = asyncio.create_task(self._get())
 
-    async def take(self) -> Gathered | None:
-        """:returns: The next one; `None` at the end of the stream."""
+    async def take(self) -> Shipment | Rejects | None:
+        """:returns: What is sent next, or is set aside already; `None` at the end of the stream."""
         if self._task is None:
             return await self._get()
         task, self._task = self._task, None
@@ -70,14 +84,30 @@ class Ahead:
             await abandon(self._task)
         await self._gathered.aclose()
 
-    async def _get(self) -> Gathered | None:
+    async def _get(self) -> Shipment | Rejects | None:
         started = time.monotonic()
         gathered = await anext(self._gathered, None)
         self._is_slow = time.monotonic() - started > SLOW_S
-        return gathered
+        if gathered is None or isinstance(gathered, Rejects):
+            return gathered
+        shipment = self._pack(gathered)
+        return await _spelled(shipment) if self._spells and isinstance(gathered, EncodedBatch) else shipment
 
 
-async def _gather(parts: AsyncIterator[Part]) -> AsyncGenerator[Gathered]:
+async def _spelled(shipment: Shipment) -> Shipment:
+    """:returns: The same with its text made; as it is if a value does not fit, which is looked for when it is sent."""
+    ready: list[bytes] = []
+    try:
+        for text in shipment.texts():
+            ready.append(text)
+            # what is sent meanwhile has its turn
+            await asyncio.sleep(0)
+    except UNSENDABLE:
+        return shipment
+    return replace(shipment, texts=lambda: iter(ready))
+
+
+async def _gather(parts: AsyncIterator[Part]) -> AsyncGenerator[Sendable | Rejects]:
     texts: list[TextPart] = []
     size, limit = 0, MAX_TEXT_BYTES // FIRST_SHARE
     async with aclosing(_yielding(parts)) as given, aclosing(joined(given)) as gathered:
@@ -122,7 +152,7 @@ async def send(
             await _load(session, destination, shipment, number, ahead)
         else:
             await _insert(session, destination, shipment, number)
-    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+    except UNSENDABLE as error:
         raise StatementError(f"a value cannot be sent: {error}", statement=f"rows for {destination.name}") from error
 
 
