@@ -64,8 +64,8 @@ COLUMNS: list[tuple[str, Any, Any, SqlType, TextColumn, st.SearchStrategy[Any]]]
     ("n", Decimal, arrow.int32(), SqlDecimal(5, 2), ANY_TEXT, st.integers(-1001, 1001)),
     ("b", bool, arrow.bool_(), SqlBoolean(), TextColumn("true|false"), st.booleans()),
     ("s", str, arrow.string(), SqlCharacter(4), TextColumn(max_bytes=4), st.text(max_size=5)),
-    ("l", str, arrow.large_string(), SqlCharacter(), ANY_TEXT, st.text(alphabet="a\\\t\n\r\0Ä", max_size=5)),
-    ("sv", str, arrow.string_view(), SqlCharacter(), ANY_TEXT, st.text(alphabet="a\\\t\n\r\0Ä", max_size=5)),
+    ("l", str, arrow.large_string(), SqlCharacter(), ANY_TEXT, st.text(alphabet="a\\\t\n\r\0\1\"Ä", max_size=5)),
+    ("sv", str, arrow.string_view(), SqlCharacter(), ANY_TEXT, st.text(alphabet="a\\\t\n\r\0\1\"Ä", max_size=5)),
     ("w", str, arrow.dictionary(arrow.int8(), arrow.string()), SqlCharacter(), ANY_TEXT, st.sampled_from(["a", "\\"])),
     ("e", Colour, arrow.string(), SqlCharacter(), ANY_TEXT, st.sampled_from(["red", "gr\teen", "blue"])),
     ("t", datetime, arrow.timestamp("ns"), SqlTimestamp(), ANY_TEXT, st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1))),
@@ -140,6 +140,19 @@ async def test_dictionaries_of_views_are_sent_as_text() -> None:
     source = ArrowBatches(arrow.record_batch([column], ["word"]), Fields(("word",), (str,)))
     sent = await sent_rows(open_way(source, [ANY_TEXT]), source.fields)
     assert sent == ([(None,), ("red",), ("a\tb",)], [], 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "as_text"), [('say "x"', True), ('""', True), ("", True), ("a\1b", False), ('\1"', False)]
+)
+async def test_quotes_are_sent_as_text_and_what_stands_for_them_is_not(text: str, *, as_text: bool) -> None:
+    rows = [(text, None), (None, "\\N"), ("", '"')]
+    fields = Fields(("a", "b"), (str, str))
+    columns = [arrow.array(column, arrow.string()) for column in zip(*rows, strict=True)]
+    source = ArrowBatches(arrow.record_batch(columns, ["a", "b"]), fields)
+    sent, _, text_rows = await sent_rows(open_way(source, [ANY_TEXT] * 2, types=[SqlCharacter()] * 2), fields)
+    assert sent == rows
+    assert text_rows == (len(rows) if as_text else 0)
 
 
 async def test_rows_in_the_middle_of_a_long_batch_are_sent_as_text() -> None:
