@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Generator, Sequence
 from contextlib import AsyncExitStack
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,8 @@ def source_of(request: dict[str, Any], file: str, cls: type, mode: LoadMode) -> 
         case "parquet":
             # the clock of the others starts after their imports, too
             load_library()
+            for name in ("pyarrow.compute", "pyarrow.csv"):
+                import_module(name)
             return ParquetSource(file, fields)
         case "at_hand":
             rows = [row for batch in parsed(file, event_kinds(mode)) for row in batch]
