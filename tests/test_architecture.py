@@ -48,7 +48,6 @@ AWAITING_ROOMS = {"engine.py", "connection.py", "explorer.py", "apply.py"} | {
     "loading.py",
     "stubs.py",
     "batches.py",
-    "file_set.py",
     "ways.py",
     "text_way.py",
     "arrow_way.py",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import AsyncIterator, Sequence
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -207,6 +209,32 @@ async def test_tables_and_readers_are_read_too() -> None:
         rows, _, text_rows = await sent_rows(way, fields)
         assert rows == [(number,) for number in range(40_000)]
         assert (text_rows, way.rows, way.speed) == (40_000, 40_000, Speed.ARROW)
+
+
+@dataclass
+class ThreadTold(ArrowBatches):
+    """Tells which threads read it."""
+
+    is_read_in_thread: bool
+    threads: set[int] = field(default_factory=set[int])
+
+    def __post_init__(self) -> None:
+        super().__init__(self._read(), Fields(("id",), (int,)))
+
+    def _read(self) -> Iterator[Any]:
+        for number in range(3):
+            self.threads.add(threading.get_ident())
+            yield arrow.record_batch([arrow.array([number])], ["id"])
+
+
+@pytest.mark.parametrize("is_read_in_thread", [True, False])
+async def test_batches_are_read_in_a_thread_only_where_the_source_permits(*, is_read_in_thread: bool) -> None:
+    source = ThreadTold(is_read_in_thread)
+    way = open_way(source, [ANY_TEXT], types=[SqlInteger(4)])
+    rows, _, _ = await sent_rows(way, source.fields)
+    assert rows == [(0,), (1,), (2,)]
+    assert len(source.threads) == 1
+    assert (source.threads != {threading.get_ident()}) is is_read_in_thread
 
 
 async def test_parquet_files_are_sent_as_text(tmp_path: Path) -> None:

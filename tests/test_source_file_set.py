@@ -14,7 +14,7 @@ from pysqlsync_engine.base import LoadMode, LoadOptions, LoadReport, OnError, Sp
 from pysqlsync_engine.data.cells import CellError
 from pysqlsync_engine.data.csv import CsvSource
 from pysqlsync_engine.data.file_set import file_set
-from pysqlsync_engine.data.sources import RecordSource, Window
+from pysqlsync_engine.data.sources import RecordSource, ThreadSource, Window
 from pysqlsync_engine.errors import LoadError
 from pysqlsync_engine.factory import get_dialect
 from pysqlsync_engine.model.key_types import PrimaryKey
@@ -82,8 +82,11 @@ async def test_columns_of_several_files_go_to_the_server_as_such(postgresql: Ser
     arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     for number in (1, 2):
         parquet.write_table(arrow.table({"id": [number], "shop": ["x"]}), tmp_path / f"{number}.parquet")
-    report, rows = await load(postgresql, file_set(tmp_path / "*.parquet", FIELDS))
+    source = file_set(tmp_path / "*.parquet", FIELDS)
+    report, rows = await load(postgresql, source)
     assert (report.speed, rows) == (Speed.ARROW, [(1, "x"), (2, "x")])
+    assert isinstance(source, ThreadSource)
+    assert source.is_read_in_thread
 
 
 def test_the_files_are_those_that_are_there_when_rows_are_read(tmp_path: Path) -> None:

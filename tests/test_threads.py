@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import aclosing
 
 import pytest
@@ -36,17 +37,27 @@ class Told:
             self.is_closed = True
 
 
-async def test_items_come_in_order_from_one_other_thread() -> None:
+@pytest.fixture
+def thread() -> Iterator[Executor]:
+    with ThreadPoolExecutor(1) as thread:
+        yield thread
+
+
+async def test_items_come_in_order_from_one_other_thread(thread: Executor) -> None:
     source = Told()
-    assert [item async for item in in_thread(source.items())] == [0, 1, 2, 3, 4]
+    assert [item async for item in in_thread(source.items(), thread)] == [0, 1, 2, 3, 4]
     assert len(source.threads) == 1
     assert source.threads != {threading.get_ident()}
     assert source.is_closed
 
 
-async def test_an_error_is_that_of_the_source() -> None:
+async def test_a_list_is_as_good_as_a_generator(thread: Executor) -> None:
+    assert [item async for item in in_thread([1, 2], thread)] == [1, 2]
+
+
+async def test_an_error_is_that_of_the_source(thread: Executor) -> None:
     source = Told(fails_at=2)
-    items = in_thread(source.items())
+    items = in_thread(source.items(), thread)
     assert [await anext(items), await anext(items)] == [0, 1]
     with pytest.raises(ValueError, match="item 2 is damaged"):
         await anext(items)
@@ -55,8 +66,9 @@ async def test_an_error_is_that_of_the_source() -> None:
 
 async def test_a_source_is_closed_when_no_more_is_wanted() -> None:
     source = Told()
-    async with aclosing(in_thread(source.items())) as items:
-        assert await anext(items) == 0
+    with ThreadPoolExecutor(1) as thread:
+        async with aclosing(in_thread(source.items(), thread)) as items:
+            assert await anext(items) == 0
     assert source.is_closed
     assert source.read == 1
 
@@ -65,8 +77,9 @@ async def test_a_source_that_is_being_read_is_closed_after_that() -> None:
     source = Told(wait_s=0.2)
 
     async def read() -> None:
-        async for _ in in_thread(source.items()):
-            pass
+        with ThreadPoolExecutor(1) as thread:
+            async for _ in in_thread(source.items(), thread):
+                pass
 
     task = asyncio.create_task(read())
     await asyncio.sleep(0.05)
@@ -77,7 +90,7 @@ async def test_a_source_that_is_being_read_is_closed_after_that() -> None:
     assert source.read == 1
 
 
-async def test_others_have_their_turn_meanwhile() -> None:
+async def test_others_have_their_turn_meanwhile(thread: Executor) -> None:
     source = Told(wait_s=0.05)
     turns = 0
 
@@ -88,6 +101,6 @@ async def test_others_have_their_turn_meanwhile() -> None:
             await asyncio.sleep(0.001)
 
     counting = asyncio.create_task(count())
-    assert len([item async for item in in_thread(source.items())]) == 5
+    assert len([item async for item in in_thread(source.items(), thread)]) == 5
     await counting
     assert turns > 5

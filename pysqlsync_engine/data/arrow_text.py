@@ -34,6 +34,9 @@ Write = Callable[[Any], Any]
 PART_ROWS = 2048
 """Rows that become text at once."""
 
+RELEASED_PARTS = 16
+"""Parts after which the library lets go of memory that it keeps: seldom, as it takes about as long as to write one."""
+
 QUOTE_MARK = b"\1"
 """What stands for a quote meanwhile, which the library would not write as it is."""
 
@@ -68,6 +71,7 @@ class ColumnText:
         self._options = self._csv.WriteOptions(
             include_header=False, delimiter="\t", quoting_style="none", batch_size=PART_ROWS
         )
+        self._written = 0
         self.obstacle: str | None = rules.obstacle
         self._writers: list[Write] = []
         if self.obstacle is not None:
@@ -86,12 +90,15 @@ class ColumnText:
         """
         try:
             columns = [self._with_null(write(array)) for write, array in zip(self._writers, batch.columns, strict=True)]
+            sink = self._arrow.BufferOutputStream()
+            self._csv.write_csv(self._arrow.RecordBatch.from_arrays(columns, self._names), sink, self._options)
         except self._arrow.ArrowInvalid as error:
-            # a conversion that would lose something
+            # a conversion that would lose something, or text that the writer would have to quote
             raise NotExactError from error
-        sink = self._arrow.BufferOutputStream()
-        self._csv.write_csv(self._arrow.RecordBatch.from_arrays(columns, self._names), sink, self._options)
         text: bytes = sink.getvalue().to_pybytes()
+        self._written += 1
+        if self._written % RELEASED_PARTS == 0:
+            self.close()
         return text.replace(QUOTE_MARK, b'"') if QUOTE_MARK in text else text
 
     def close(self) -> None:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import aclosing
 from typing import Any
 
 from pysqlsync_engine.data.arrow_text import PART_ROWS, ColumnText, NotExactError
-from pysqlsync_engine.data.batches import as_async
+from pysqlsync_engine.data.batches import as_async, in_thread
 from pysqlsync_engine.data.cells import RecordError
 from pysqlsync_engine.data.encoding import TupleEncoder, bad_record, with_value
 from pysqlsync_engine.data.load_report import Speed
 from pysqlsync_engine.data.parts import Part, Rejects, Run
 from pysqlsync_engine.data.record_text import bad_record_of
 from pysqlsync_engine.data.records import describe_row
-from pysqlsync_engine.data.sources import ArrowSource
+from pysqlsync_engine.data.sources import ArrowSource, ThreadSource
 from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.data.text import TSV, TextPart, TextRules
 from pysqlsync_engine.errors import EngineError, LoadError, RowError, StatementError
@@ -72,28 +72,28 @@ class ArrowWay:
         loop = asyncio.get_running_loop()
         # always the same one, as the library keeps memory for each
         with ThreadPoolExecutor(1, "pysqlsync-arrow") as thread:
-            async with aclosing(as_async(self._given)) as batches:
-                async for batch in batches:
-                    if self._columns is None:
-                        self._prepare(batch.schema)
-                    for start in range(0, batch.num_rows, PART_ROWS):
-                        part = batch.slice(start, PART_ROWS)
-                        yield part, await loop.run_in_executor(thread, self._write, part)
-            if self._columns is not None:
-                self._columns.close()
+            try:
+                async with aclosing(self._batches(thread)) as batches:
+                    async for batch in batches:
+                        columns = self._columns = self._columns or self._prepare(batch.schema)
+                        for start in range(0, batch.num_rows, PART_ROWS):
+                            part = batch.slice(start, PART_ROWS)
+                            yield part, await loop.run_in_executor(thread, _write, columns, part)
+            finally:
+                if self._columns is not None:
+                    self._columns.close()
 
-    def _prepare(self, schema: Any) -> None:
-        self._columns = ColumnText(schema, self._target, self._rules)
-        if self._columns.obstacle is not None:
-            self.notes = (f"columns are sent as tuples: {self._columns.obstacle}",)
+    def _batches(self, thread: Executor) -> AsyncGenerator[Any]:
+        is_for_thread = isinstance(self._source, ThreadSource) and self._source.is_read_in_thread
+        if is_for_thread and not isinstance(self._given, AsyncIterable):
+            return in_thread(self._given, thread)
+        return as_async(self._given)
 
-    def _write(self, batch: Any) -> bytes | None:
-        if self._columns is None or self._columns.obstacle is not None:
-            return None
-        try:
-            return self._columns.write(batch)
-        except NotExactError:
-            return None
+    def _prepare(self, schema: Any) -> ColumnText:
+        columns = ColumnText(schema, self._target, self._rules)
+        if columns.obstacle is not None:
+            self.notes = (f"columns are sent as tuples: {columns.obstacle}",)
+        return columns
 
     def _tuples(self, batch: Any) -> Iterator[Part]:
         self._sent = None
@@ -136,6 +136,16 @@ class ArrowWay:
             return self._encoder.with_value(error)
         rows = self._source.rows(self._sent.slice(error.row - first, 1), error.row)
         return with_value(error, Run(rows, error.row), self._target)
+
+
+def _write(columns: ColumnText, batch: Any) -> bytes | None:
+    """:returns: The text of a batch; `None` if it has to be sent as tuples."""
+    if columns.obstacle is not None:
+        return None
+    try:
+        return columns.write(batch)
+    except NotExactError:
+        return None
 
 
 async def _ahead(items: AsyncGenerator[Any]) -> AsyncGenerator[Any]:

@@ -13,7 +13,7 @@ from collections.abc import (
     Iterator,
     Sequence,
 )
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import aclosing
 from dataclasses import dataclass
 from itertools import islice
@@ -230,16 +230,21 @@ async def as_async(items: Iterable[Item] | AsyncIterable[Item]) -> AsyncGenerato
                 items.close()
 
 
-async def in_thread(items: Generator[Item]) -> AsyncGenerator[Item]:
-    """:returns: The items, got one by one in a thread of their own, so that others have their turn meanwhile."""
+async def in_thread(items: Iterable[Item], thread: Executor) -> AsyncGenerator[Item]:
+    """
+    Get items in a thread, so that others have their turn meanwhile.
+
+    :param thread: A single one, so that a generator is not closed while it is at work; whoever has made it waits for its end.
+    :returns: The items, one by one.
+    """
     loop = asyncio.get_running_loop()
-    # a single one: a generator cannot be closed while it is at work
-    with ThreadPoolExecutor(1, "pysqlsync-source") as thread:
-        try:
-            while (item := await loop.run_in_executor(thread, next, items, _END)) is not _END:
-                yield item
-        finally:
-            thread.submit(items.close)
+    iterator = iter(items)
+    try:
+        while (item := await loop.run_in_executor(thread, next, iterator, _END)) is not _END:
+            yield item
+    finally:
+        if isinstance(iterator, Generator):
+            thread.submit(iterator.close)
 
 
 def estimate_bytes(rows: Batch) -> int:

@@ -5,15 +5,21 @@ from __future__ import annotations
 import glob
 import re
 from bisect import bisect_right
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable
-from contextlib import aclosing
+from collections.abc import Callable, Generator, Iterable
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from pysqlsync_engine.data.batches import as_async
 from pysqlsync_engine.data.formats import file_source
-from pysqlsync_engine.data.sources import ArrowSource, Fields, LenientSource, RecordSource, TextSource, Window
+from pysqlsync_engine.data.sources import (
+    ArrowSource,
+    Fields,
+    LenientSource,
+    RecordSource,
+    TextSource,
+    ThreadSource,
+    Window,
+)
 from pysqlsync_engine.data.text import TextFormat, count_lines
 from pysqlsync_engine.errors import LoadError
 from pysqlsync_engine.session import Batch
@@ -131,20 +137,25 @@ class ArrowFileSet(FileSet):
 
     _current: ArrowSource
 
-    def record_batches(self, window: Window | None) -> AsyncGenerator[Any] | None:
+    is_read_in_thread = False
+    """True if the files that were found may be read in a thread; see `ThreadSource`."""
+
+    def record_batches(self, window: Window | None) -> Generator[Any] | None:
         """See `ArrowSource.record_batches`."""
-        return None if window is not None else self._batches(self._sources())
+        if window is not None:
+            return None
+        sources: list[ArrowSource] = self._sources()
+        self.is_read_in_thread = all(isinstance(each, ThreadSource) and each.is_read_in_thread for each in sources)
+        return self._batches(sources)
 
     def rows(self, batch: Any, first: int) -> Batch:
         """See `ArrowSource.rows`."""
         return self._current.rows(batch, first)
 
-    async def _batches(self, sources: list[ArrowSource]) -> AsyncGenerator[Any]:
+    def _batches(self, sources: list[ArrowSource]) -> Generator[Any]:
         for source in sources:
-            async with aclosing(as_async(source.record_batches(None) or ())) as batches:
-                async for batch in batches:
-                    self._current = source
-                    yield batch
+            self._current = source
+            yield from _synchronous(source.record_batches(None) or ())
 
 
 def _synchronous(items: Any) -> Iterable[Any]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import Generator, Mapping
 from os import PathLike, fspath
 from typing import Any
 
 from pysqlsync_engine.data.arrow import ArrowRows, RowsOfBatches
-from pysqlsync_engine.data.batches import in_thread
 from pysqlsync_engine.data.chunks import transform
 from pysqlsync_engine.data.sources import Batches, Fields, Window
 from pysqlsync_engine.data.windows import BATCH_ROWS, Select, window_filter
@@ -58,9 +57,14 @@ class ParquetSource:
         """What the values of a row are."""
         return self._fields
 
-    def record_batches(self, window: Window | None) -> AsyncGenerator[Any] | None:
-        """See `ArrowSource.record_batches`; the file is read in a thread, as the library needs no interpreter meanwhile."""
-        return None if window is not None else in_thread(self._batches(TEXT_ROWS))
+    @property
+    def is_read_in_thread(self) -> bool:
+        """True, as the library needs no interpreter while it reads a file."""
+        return True
+
+    def record_batches(self, window: Window | None) -> Generator[Any] | None:
+        """See `ArrowSource.record_batches`."""
+        return None if window is not None else self._batches(TEXT_ROWS)
 
     def rows(self, batch: Any, first: int) -> Batch:
         """See `ArrowSource.rows`."""

@@ -141,6 +141,16 @@ class ArrowSource(RecordSource, Protocol):
 
 
 @runtime_checkable
+class ThreadSource(ArrowSource, Protocol):
+    """A source that knows whether its record batches may be read in a thread; those of one that does not say so are not."""
+
+    @property
+    def is_read_in_thread(self) -> bool:
+        """True if nobody else uses what they are read with."""
+        ...
+
+
+@runtime_checkable
 class CursorSource(RecordSource, Protocol):
     """A source that knows how far it has been read."""
 
