@@ -37,6 +37,10 @@ class DiscoveryError(EngineError):
     """The catalog of the live database could not be read or understood."""
 
 
+UNSENDABLE = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
+"""What hooks and drivers raise for a value that does not fit."""
+
+
 class StatementError(EngineError):
     """
     The server refused a statement.

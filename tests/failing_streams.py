@@ -172,7 +172,8 @@ async def settle(session: Session) -> None:
 
 def differences(found: Sequence[Row], expected: Expected) -> str:
     """:returns: What a table lacks, and what it has besides."""
-    missing = [row for row in expected.listed() if row not in set(found)]
+    present = set(found)
+    missing = [row for row in expected.listed() if row not in present]
     extra = [row for row in found if expected.rows.get(row[0]) != row]
     return (
         f"{len(found)} rows, {len(missing)} are missing, {len(extra)} should not be there;"

@@ -106,6 +106,7 @@ def killable(name: str) -> Generator[KillableServer, None, None]:
         killable_server = KillableServer(server, Path(server.administrator.host))
         try:
             if DIALECTS[server.version.product] == "mysql":
+                # what it was prepared with has to survive the first kill, too
                 server.execute("SET GLOBAL innodb_flush_log_at_trx_commit = 1; FLUSH ENGINE LOGS")
                 killable_server.kill()
                 killable_server.start()

@@ -98,10 +98,10 @@ class ColumnText:
         text: bytes = sink.getvalue().to_pybytes()
         self._written += 1
         if self._written % RELEASED_PARTS == 0:
-            self.close()
+            self.release()
         return text.replace(QUOTE_MARK, b'"') if QUOTE_MARK in text else text
 
-    def close(self) -> None:
+    def release(self) -> None:
         """Let go of the memory that the library keeps."""
         self._arrow.default_memory_pool().release_unused()
 

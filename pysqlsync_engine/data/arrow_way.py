@@ -81,7 +81,7 @@ class ArrowWay:
                             yield part, await loop.run_in_executor(thread, _write, columns, part)
             finally:
                 if self._columns is not None:
-                    self._columns.close()
+                    self._columns.release()
 
     def _batches(self, thread: Executor) -> AsyncGenerator[Any]:
         is_for_thread = isinstance(self._source, ThreadSource) and self._source.is_read_in_thread

@@ -8,14 +8,12 @@ from os import PathLike, fspath
 from typing import Any
 
 from pysqlsync_engine.data.arrow import ArrowRows, RowsOfBatches
+from pysqlsync_engine.data.arrow_text import PART_ROWS
 from pysqlsync_engine.data.chunks import transform
 from pysqlsync_engine.data.sources import Batches, Fields, Window
 from pysqlsync_engine.data.windows import BATCH_ROWS, Select, window_filter
 from pysqlsync_engine.errors import LoadError
 from pysqlsync_engine.session import Batch
-
-TEXT_ROWS = 2048
-"""Rows of a batch whose columns become text as a whole."""
 
 BUFFER_BYTES = 256 * 1024
 """Bytes of a column that are read at once; without a limit all of a row group are."""
@@ -64,7 +62,7 @@ class ParquetSource:
 
     def record_batches(self, window: Window | None) -> Generator[Any] | None:
         """See `ArrowSource.record_batches`."""
-        return None if window is not None else self._batches(TEXT_ROWS)
+        return None if window is not None else self._batches(PART_ROWS)
 
     def rows(self, batch: Any, first: int) -> Batch:
         """See `ArrowSource.rows`."""

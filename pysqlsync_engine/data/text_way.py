@@ -163,7 +163,7 @@ class TextWay:
         return with_value(error, Run(rows, part.first + position), self._target)
 
     def _line_of(self, chunk: bytes, position: int) -> int:
-        return self._line + (chunk.count(b"\n", 0, position) if position else 0)
+        return self._line + chunk.count(b"\n", 0, position)
 
     def _reason(self, guard: Guard, chunk: bytes, slow: list[Span]) -> str:
         """:returns: What is the matter with the first of the records that did not pass."""

@@ -16,7 +16,7 @@ from pysqlsync_engine.dialect.mysql.refusals import is_about_row
 from pysqlsync_engine.dialect.mysql.session import MySQLSession
 from pysqlsync_engine.dialect.mysql.shipments import Shipment
 from pysqlsync_engine.dialect.mysql.staging import Destination, Raw, drop, start_counting
-from pysqlsync_engine.errors import StatementError
+from pysqlsync_engine.errors import UNSENDABLE, StatementError
 
 MAX_TEXT_BYTES = 8 * 1024 * 1024
 """Text of files that is sent with one statement, but for the first ones; it is kept until the server has taken it."""
@@ -31,9 +31,6 @@ Sendable: TypeAlias = EncodedBatch | tuple[TextPart, ...]
 """What is sent with one statement."""
 
 Pack = Callable[[Sendable], Shipment]
-
-UNSENDABLE = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
-"""What goes wrong while text is made of a value that does not fit."""
 
 Attempt = Callable[[int, int], Awaitable[None]]
 """Does something with the rows after one number, up to another one."""

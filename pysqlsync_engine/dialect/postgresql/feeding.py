@@ -15,7 +15,7 @@ from pysqlsync_engine.data.guard import record_pattern
 from pysqlsync_engine.data.hooks import Detour
 from pysqlsync_engine.data.parts import EncodedBatch, Part, Run
 from pysqlsync_engine.data.text import TextFormat, TextPart
-from pysqlsync_engine.errors import StatementError
+from pysqlsync_engine.errors import UNSENDABLE, StatementError
 from pysqlsync_engine.session import Row
 
 MAX_COPY_BYTES = 32 * 1024 * 1024
@@ -247,7 +247,7 @@ class RowRun(Sending):
                 self.taken[-1] = before
             self._give_back(rest)
             return None
-        except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+        except UNSENDABLE as error:
             self.failure = StatementError(f"a value cannot be sent: {error}", statement="COPY")
             raise self.failure from error
 

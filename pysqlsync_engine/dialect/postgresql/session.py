@@ -29,7 +29,7 @@ from pysqlsync_engine.dialect.postgresql.connecting import (
 )
 from pysqlsync_engine.dialect.postgresql.driver_feed import DriverFeed, each_row
 from pysqlsync_engine.dialect.sockets import widen
-from pysqlsync_engine.errors import ConnectError, DialectError, LockTimeoutError, StatementError
+from pysqlsync_engine.errors import UNSENDABLE, ConnectError, DialectError, LockTimeoutError, StatementError
 from pysqlsync_engine.model.id_types import QualifiedId
 from pysqlsync_engine.parameters import ConnectionParameters
 from pysqlsync_engine.session import Row
@@ -172,7 +172,7 @@ class PostgreSQLSession:
             error.row, column = copy_place(_field(error.__cause__, "context"), table.name)
             error.column = error.column or (column if column in columns else None)
             raise
-        except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+        except UNSENDABLE as error:
             if error is feed.error:
                 raise
             raise StatementError(f"a value cannot be sent: {error}", statement=statement) from error

@@ -71,12 +71,11 @@ def text_rules(target: LoadTarget, features: Features, *, strict: bool) -> TextR
     :returns: What a store takes as it is: whatever the server stores exactly or refuses.
     """
     rules = _Rules(features, strict=strict)
-    columns = [
-        _label_rule(target, position) or rules.choose(target.types[position], column.data_type)
-        for position, column in enumerate(target.columns)
-    ]
-    fitting = (None if rule is None else rule.of(column) for rule, column in zip(columns, target.columns, strict=True))
-    return TextRules(tuple(fitting), skips=True, quoted=True)
+    columns: list[TextColumn | None] = []
+    for position, column in enumerate(target.columns):
+        rule = _label_rule(target, position) or rules.choose(target.types[position], column.data_type)
+        columns.append(None if rule is None else rule.of(column))
+    return TextRules(tuple(columns), skips=True, quoted=True)
 
 
 def _label_rule(target: LoadTarget, position: int) -> TextColumn | None:
