@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import re
 import socket
 import struct
 from collections.abc import AsyncGenerator
@@ -54,7 +55,8 @@ class Proxy:
     def __init__(self, path: str) -> None:
         self._path = path
         self._limits: dict[Direction, int] = {}
-        self._swallowed: bytes | None = None
+        self._swallowed: re.Pattern[bytes] | None = None
+        self._was_sent = False
         self._refuses = self._will_refuse = False
         self._accepted: set[asyncio.Task[None]] = set()
         self.port = 0
@@ -62,17 +64,22 @@ class Proxy:
         self.broken = 0
 
     def arm(
-        self, limits: dict[Direction, int] | None = None, *, swallow: bytes | None = None, then_refuse: bool = False
+        self,
+        limits: dict[Direction, int] | None = None,
+        *,
+        swallow: re.Pattern[bytes] | None = None,
+        then_refuse: bool = False,
     ) -> None:
         """
         Break the connection once, at the next occasion.
 
         :param limits: Break it after so many more bytes.
-        :param swallow: Break it when the server has answered a message that has this text, before the client knows.
+        :param swallow: Break it when the server has answered a message in which this is found, before the client knows.
         :param then_refuse: True to let nobody connect any more after that.
         """
         self._limits = dict(limits or {})
         self._swallowed = swallow
+        self._was_sent = False
         self._will_refuse = then_refuse
         self.passed = dict.fromkeys(Direction, 0)
         self.broken = 0
@@ -114,19 +121,20 @@ class Proxy:
                 writer.write(data[: limit - self.passed[way]])
                 await self._break(connection, writer)
                 return
-            if way is Direction.TO_CLIENT and self._swallowed == b"":
+            if way is Direction.TO_CLIENT and self._was_sent:
                 await self._break(connection, writer)
                 return
             self.passed[way] += len(data)
-            if way is Direction.TO_SERVER and self._swallowed and self._swallowed in data:
+            if way is Direction.TO_SERVER and self._swallowed and self._swallowed.search(data):
                 # the next answer is the one to it
-                self._swallowed = b""
+                self._was_sent = True
             writer.write(data)
             await writer.drain()
 
     async def _break(self, connection: Connection, writer: asyncio.StreamWriter) -> None:
         self._limits = {}
         self._swallowed = None
+        self._was_sent = False
         self._refuses = self._will_refuse
         self.broken += 1
         await writer.drain()

@@ -25,7 +25,7 @@ from pysqlsync_engine.dialect.mysql.locating import (
     locate_sent,
     merge_checked,
 )
-from pysqlsync_engine.dialect.mysql.merging import add_stubs, find_watermark, skip_superseded
+from pysqlsync_engine.dialect.mysql.merging import add_stubs, ease_locks, find_watermark, skip_superseded
 from pysqlsync_engine.dialect.mysql.modes import make_merge
 from pysqlsync_engine.dialect.mysql.names import quote_table
 from pysqlsync_engine.dialect.mysql.packing import Packer
@@ -34,7 +34,7 @@ from pysqlsync_engine.dialect.mysql.refusals import cause_of, is_about_row
 from pysqlsync_engine.dialect.mysql.sending import Ahead, send
 from pysqlsync_engine.dialect.mysql.session import MySQLSession, as_mysql
 from pysqlsync_engine.dialect.mysql.shipments import Numbering
-from pysqlsync_engine.dialect.mysql.staging import Destination, Staging, drop
+from pysqlsync_engine.dialect.mysql.staging import Destination, Staging, drop, is_partial
 from pysqlsync_engine.dialect.mysql.transfer import Transfer, make_transfer
 from pysqlsync_engine.errors import StatementError
 from pysqlsync_engine.model.object_types import Table
@@ -69,7 +69,6 @@ class MySQLLoader:
 def _is_direct(target: LoadTarget, transfers: Sequence[Transfer]) -> bool:
     """:returns: True if rows can be sent to the table itself."""
     options, table = target.options, target.table
-    named = {column.name for column in target.columns}
     return (
         options.mode is LoadMode.INSERT
         and options.on_duplicate is not OnDuplicate.HIGHEST
@@ -80,7 +79,7 @@ def _is_direct(target: LoadTarget, transfers: Sequence[Transfer]) -> bool:
         # the server checks each row against those before it
         and not any(key.referenced_table == table.name for key in table.foreign_keys)
         # a row without a value would get one that nobody has asked for
-        and all(column.is_optional or column.name in named for column in table.columns)
+        and not is_partial(target)
     )
 
 
@@ -97,7 +96,7 @@ class StagedStore:
         self.text: TextRules = packer.rules
 
     async def prepare(self, session: Session) -> None:
-        del session
+        await ease_locks(as_mysql(session), self._target)
 
     async def store(self, session: Session, parts: AsyncIterator[Part]) -> Outcome:
         session = as_mysql(session)

@@ -8,18 +8,25 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
+from pysqlsync_engine.data.load_options import LoadMode, OnDuplicate
 from pysqlsync_engine.data.load_report import Counts
 from pysqlsync_engine.data.stubs import insert_stubs
+from pysqlsync_engine.data.target import LoadTarget
+from pysqlsync_engine.dialect.mysql.capabilities import features_of
+from pysqlsync_engine.dialect.mysql.driver import error_number
 from pysqlsync_engine.dialect.mysql.names import quote, quote_list, quote_table
 from pysqlsync_engine.dialect.mysql.refusals import is_about_row
 from pysqlsync_engine.dialect.mysql.session import MySQLSession
-from pysqlsync_engine.dialect.mysql.staging import Staging, drop, temporary_name
+from pysqlsync_engine.dialect.mysql.staging import Staging, drop, is_partial, temporary_name
 from pysqlsync_engine.errors import StatementError
 from pysqlsync_engine.model.constraint_types import ForeignKeyConstraint
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 
 HITS = "@pysqlsync_hits"
 """Variable of the session that counts the rows which exist."""
+
+DUPLICATE_KEY = 1062
+"""Number of the error for a row whose key another one has."""
 
 NO_LIMIT = "LIMIT 18446744073709551615"
 """Without a limit, the order of a derived table is not kept."""
@@ -59,12 +66,7 @@ class DeleteMerge(InsertMerge):
     """Deletes the rows that have the keys."""
 
     async def apply(self, session: MySQLSession, part: str) -> Counts:
-        staging = self._staging
-        return Counts(
-            deleted=await session.execute(
-                f"DELETE t FROM {_sorted_keys(staging, part)} STRAIGHT_JOIN {staging.table} t ON {has_key(staging, 't')}"
-            )
-        )
+        return Counts(deleted=await session.execute(f"DELETE t FROM {_existing(self._staging, part)}"))
 
 
 class UpsertMerge(InsertMerge):
@@ -75,21 +77,30 @@ class UpsertMerge(InsertMerge):
         older = 0
         if staging.is_versioned:
             older = await skip_older(session, staging, part)
-        ((given,),) = await session.fetch(staging.count(part))
-        write = self._update_and_insert if staging.is_partial else self._insert_or_update
-        existing, changed = await write(session, part, given)
-        inserted = given - existing
+        inserted, existing, changed = await self._write(session, part)
         if staging.target.options.only_changed or not self._assigned():
             return Counts(inserted, changed, existing - changed, superseded=older)
         return Counts(inserted, existing, superseded=older)
 
-    async def _insert_or_update(self, session: MySQLSession, part: str, given: int) -> tuple[int, int]:
-        """:returns: Number of rows that exist, and of those that were changed."""
+    async def _write(self, session: MySQLSession, part: str) -> tuple[int, int, int]:
+        """:returns: Number of rows that are new, of those that exist, and of those that were changed."""
+        ((given,),) = await session.fetch(self._staging.count(part))
+        if self._staging.is_partial:
+            await lock_existing(session, self._staging, part)
+            return await self._update_and_insert(session, part, given)
+        is_joined = features_of(session.capabilities.version).joined_updates and self._staging.is_sorted
+        if is_joined and session.locks_rows_only:
+            with suppress(_OvertakenError):
+                async with session.transaction():
+                    return await self._update_and_insert(session, part, given)
+        return await self._insert_or_update(session, part, given)
+
+    async def _insert_or_update(self, session: MySQLSession, part: str, given: int) -> tuple[int, int, int]:
         await session.execute(f"SET {HITS} = 0")
         affected = await session.execute(self._upsert(part))
         ((existing,),) = await session.fetch(f"SELECT {HITS}")
         # all rows count, and those that were changed once more
-        return int(existing), affected - given
+        return given - int(existing), int(existing), affected - given
 
     def _upsert(self, part: str) -> str:
         """
@@ -110,22 +121,47 @@ class UpsertMerge(InsertMerge):
         staging = self._staging
         return [(quote(name), staging.values[name]) for name in staging.updated]
 
-    async def _update_and_insert(self, session: MySQLSession, part: str, given: int) -> tuple[int, int]:
-        """A row that exists needs no value for the columns that are not named, which the server would ask for."""
+    async def _update_and_insert(self, session: MySQLSession, part: str, given: int) -> tuple[int, int, int]:
+        """
+        Write the rows that exist, then the others.
+
+        The former need no value for the columns that are not named, which the server would ask for. Neither statement locks gaps
+        between rows in a transaction that `locks_rows_only`, while `ON DUPLICATE KEY UPDATE` does: pages that are split pass
+        locks of rows on to gaps then, which keep all other streams out.
+
+        :raises _OvertakenError: if somebody has added one of the rows in between, as nobody can where gaps are locked.
+        """
         staging = self._staging
-        existing = await lock_existing(session, staging, part)
-        changed = 0
-        if existing and self._assigned():
-            assigned = ", ".join(f"t.{name} = {value}" for name, value in self._assigned())
-            outcome = await session.run(
-                f"UPDATE {staging.joined()} STRAIGHT_JOIN {staging.table} t ON {staging.matches('t')} SET {assigned}"
-                f" WHERE {part}"
-            )
-            changed = _changed(outcome.message)
+        assigned = self._assigned() or [(quote(staging.keys[0]), f"t.{quote(staging.keys[0])}")]
+        outcome = await session.run(
+            f"UPDATE {staging.joined()} STRAIGHT_JOIN {staging.table} t ON {staging.matches('t')}"
+            f" SET {', '.join(f't.{name} = {value}' for name, value in assigned)} WHERE {part}"
+        )
+        existing, changed = _updated(outcome.message)
+        inserted = 0
         if existing < given:
             join = f" LEFT JOIN {staging.table} t ON {staging.matches('t')}"
-            await session.execute(insert_rows(staging, f"{part} AND t.{quote(staging.keys[0])} IS NULL", join))
-        return existing, changed
+            absent = f"{part} AND t.{quote(staging.keys[0])} IS NULL"
+            try:
+                inserted = await session.execute(insert_rows(staging, absent, join))
+            except StatementError as error:
+                if staging.is_partial or error_number(error.__cause__) != DUPLICATE_KEY:
+                    raise
+                raise _OvertakenError from error
+        if existing + inserted != given:
+            raise _OvertakenError
+        return inserted, existing, changed
+
+
+class _OvertakenError(StatementError):
+    """Another session has added a row that was about to be added."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "another session has added one of the rows meanwhile; repeat the stream",
+            sqlstate="40001",
+            is_transient=True,
+        )
 
 
 class MirrorMerge(UpsertMerge):
@@ -232,10 +268,7 @@ async def lock_existing(session: MySQLSession, staging: Staging, part: str, more
     :param more: What else is true for the rows of the table, `t`.
     :returns: How many rows of the table have a key of the stream; they are locked in the order of their keys.
     """
-    ((existing,),) = await session.fetch(
-        f"SELECT count(*) FROM {_sorted_keys(staging, part)} STRAIGHT_JOIN {staging.table} t"
-        f" ON {has_key(staging, 't')}{more} FOR UPDATE"
-    )
+    ((existing,),) = await session.fetch(f"SELECT count(*) FROM {_existing(staging, part, more)} FOR UPDATE")
     return existing
 
 
@@ -251,9 +284,12 @@ async def skip_older(session: MySQLSession, staging: Staging, part: str, more: s
     )
 
 
-def _sorted_keys(staging: Staging, part: str) -> str:
-    """:returns: The keys of rows as a derived table `k`, in their order."""
-    return f"({_select_keys(staging, part)} ORDER BY {quote_list(staging.keys)} {NO_LIMIT}) k"
+def _existing(staging: Staging, part: str, more: str = "") -> str:
+    """:returns: What follows `FROM` for the rows of the table, `t`, that have a key of the stream, in the order of the keys."""
+    if staging.is_sorted:
+        return f"{staging.joined()} STRAIGHT_JOIN {staging.table} t ON {staging.matches('t')}{more} WHERE {part}"
+    keys = f"({_select_keys(staging, part)} ORDER BY {quote_list(staging.keys)} {NO_LIMIT}) k"
+    return f"{keys} STRAIGHT_JOIN {staging.table} t ON {has_key(staging, 't')}{more}"
 
 
 def _select_keys(staging: Staging, part: str) -> str:
@@ -328,6 +364,17 @@ async def add_stubs(session: MySQLSession, staging: Staging) -> int:
     return await insert_stubs(session, staging.target, write, is_about_row)
 
 
+async def ease_locks(session: MySQLSession, target: LoadTarget) -> None:
+    """
+    Let the next transaction lock no gaps between rows, if nothing depends on those: a mode that is about rows which are not there,
+    or two statements that must find the same rows.
+    """
+    is_versioned = target.options.on_duplicate is OnDuplicate.HIGHEST
+    is_simple_upsert = target.mode is LoadMode.UPSERT and not is_versioned and not is_partial(target)
+    if is_simple_upsert or target.mode in {LoadMode.INSERT, LoadMode.DELETE}:
+        await session.lock_rows_only()
+
+
 async def find_watermark(session: MySQLSession, staging: Staging) -> str | None:
     """:returns: The highest value of the watermark's column in the staged rows, as text; `None` if there is none."""
     watermark = staging.target.options.watermark
@@ -337,7 +384,10 @@ async def find_watermark(session: MySQLSession, staging: Staging) -> str | None:
     return next((value for (value,) in found), None)
 
 
-def _changed(message: str) -> int:
-    """:param message: `Rows matched: 40  Changed: 30  Warnings: 0`; the session asked for English."""
-    found = re.search(r"Changed: (\d+)", message)
-    return 0 if found is None else int(found[1])
+def _updated(message: str) -> tuple[int, int]:
+    """
+    :param message: `Rows matched: 40  Changed: 30  Warnings: 0`; the session asked for English.
+    :returns: How many rows were found, and how many of them were changed.
+    """
+    matched, changed, *_ = map(int, re.findall(r": (\d+)", message))
+    return matched, changed

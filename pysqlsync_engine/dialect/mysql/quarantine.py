@@ -14,7 +14,7 @@ from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.data.text import TextRules
 from pysqlsync_engine.dialect.mysql.checking import Checker
 from pysqlsync_engine.dialect.mysql.locating import add_labels
-from pysqlsync_engine.dialect.mysql.merging import find_watermark
+from pysqlsync_engine.dialect.mysql.merging import ease_locks, find_watermark
 from pysqlsync_engine.dialect.mysql.modes import make_merge
 from pysqlsync_engine.dialect.mysql.packing import Packer
 from pysqlsync_engine.dialect.mysql.refusals import column_of, explain, is_about_row
@@ -44,7 +44,9 @@ class LenientStore:
         self.text: TextRules = packer.rules
 
     async def prepare(self, session: Session) -> None:
-        await Rejected(self._target, self._capabilities).prepare(as_mysql(session))
+        session = as_mysql(session)
+        await Rejected(self._target, self._capabilities).prepare(session)
+        await ease_locks(session, self._target)
 
     async def store(self, session: Session, parts: AsyncIterator[Part]) -> Outcome:
         session = as_mysql(session)

@@ -12,10 +12,11 @@ from typing import TypeAlias
 from pysqlsync_engine.data.batches import FIRST_SHARE, abandon, joined
 from pysqlsync_engine.data.parts import EncodedBatch, Part, Rejects
 from pysqlsync_engine.data.text import TextPart
+from pysqlsync_engine.dialect.mysql.raw_table import Raw
 from pysqlsync_engine.dialect.mysql.refusals import is_about_row
 from pysqlsync_engine.dialect.mysql.session import MySQLSession
 from pysqlsync_engine.dialect.mysql.shipments import Shipment
-from pysqlsync_engine.dialect.mysql.staging import Destination, Raw, drop, start_counting
+from pysqlsync_engine.dialect.mysql.staging import Destination, drop, start_counting
 from pysqlsync_engine.errors import UNSENDABLE, StatementError
 
 MAX_TEXT_BYTES = 8 * 1024 * 1024

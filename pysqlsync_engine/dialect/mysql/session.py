@@ -71,6 +71,9 @@ class MySQLSession:
         self._depth = 0
         self._lock: str | None = None
         self._capabilities: Capabilities | None = None
+        self._logs_statements: bool | None = None
+        self.locks_rows_only = False
+        """True if the transaction, or the next one, does not lock the gaps between rows."""
         self.max_packet_bytes = 0
 
     @property
@@ -99,6 +102,7 @@ class MySQLSession:
         """Forget transactions, temporary tables, locks and variables."""
         with translated("RESET CONNECTION"):
             await self._answer(self._connection.reset())
+        self.locks_rows_only = False
         await self.prepare()
 
     async def close(self) -> None:
@@ -187,6 +191,7 @@ class MySQLSession:
         finally:
             self._depth = depth
             if not depth:
+                self.locks_rows_only = False
                 await self._unlock()
 
     async def _end(self, statement: str) -> None:
@@ -207,6 +212,22 @@ class MySQLSession:
         except asyncio.CancelledError:
             self._connection.close()
             raise
+
+    async def lock_rows_only(self) -> None:
+        """
+        Let the next transaction lock the rows that it finds, and not the gaps between them, where other streams may insert theirs.
+
+        A server that logs statements rather than rows refuses to write in such a transaction, so that nothing is asked of it.
+        """
+        if self._depth:
+            return
+        if self._logs_statements is None:
+            # not a variable of every version
+            found = await self.fetch("SHOW VARIABLES WHERE variable_name IN ('log_bin', 'binlog_format')")
+            self._logs_statements = {value for _, value in found} >= {"ON", "STATEMENT"}
+        if not self._logs_statements:
+            await self.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            self.locks_rows_only = True
 
     async def lock_schema(self, name: str, *, timeout_s: float) -> None:
         if not self._depth:

@@ -12,12 +12,15 @@ from pysqlsync_engine.data.text import TextFormat
 from pysqlsync_engine.dialect.mysql.names import quote, quote_list, quote_table, quote_text
 from pysqlsync_engine.dialect.mysql.transfer import MAX_LABEL_CHARACTERS, Transfer
 from pysqlsync_engine.model.constraint_types import ForeignKeyConstraint
-from pysqlsync_engine.model.data_types import SqlCharacter
+from pysqlsync_engine.model.data_types import SqlBinary, SqlCharacter, SqlJson, SqlLabelSet, SqlOpaque, SqlType
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 from pysqlsync_engine.model.object_types import Column, Lookup
 
 COUNTER = "@pysqlsync_row"
 """Variable of the session that numbers the rows of a file."""
+
+MAX_KEY_CHARACTERS = 512
+"""Most that the key of a row has in a table that is sorted by it; an index takes 3,072 bytes, and a character may be four."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +105,9 @@ class Staging:
     """
     A temporary table whose columns are typed like those of the table that they are meant for, but none has a constraint.
 
-    Its key is the number of a row among those that were sent; rows that are not merged are marked. A statement can refer to it
-    once: https://dev.mysql.com/doc/refman/8.4/en/temporary-table-problems.html
+    Its rows are numbered as they were sent; those that are not merged are marked. Where it can be, it is kept in the order of the
+    keys that the rows have in the other table, so that no merge has to sort them. A statement can refer to it once:
+    https://dev.mysql.com/doc/refman/8.4/en/temporary-table-problems.html
     """
 
     def __init__(self, target: LoadTarget, transfers: Sequence[Transfer]) -> None:
@@ -115,8 +119,10 @@ class Staging:
         self.named = {column.name for column in target.columns}
         keys = [LocalId(name) for name in target.key_names]
         self.keys = keys if self.named.issuperset(keys) else []
-        self.is_partial = any(not c.is_optional and c.name not in self.named for c in target.table.columns)
+        self.is_partial = is_partial(target)
         self.is_lenient = target.options.on_error is OnError.QUARANTINE
+        self.is_sorted = self._can_be_sorted()
+        self.primary = [*(self.keys if self.is_sorted else []), self.number]
         self.foreign_keys = [
             key for key in target.table.foreign_keys if key.enforced and self.named.issuperset(key.columns)
         ]
@@ -125,6 +131,19 @@ class Staging:
         )
         self.table = quote_table(target.table.name)
         self.values = {t.column.name: self._value(position) for position, t in enumerate(self.transfers)}
+
+    def _can_be_sorted(self) -> bool:
+        """:returns: True if the keys of the rows can be those of the staging table, and nothing looks rows up by their numbers."""
+        if not self.keys or self.is_lenient or self.target.mode is LoadMode.HISTORY:
+            return False
+        looked_up = {t.column.name for t in self.transfers if t.lookup is not None}
+        columns = [self.target.table.column(key.name) for key in self.keys]
+        sizes = [_key_characters(column.data_type) for column in columns]
+        return (
+            looked_up.isdisjoint(self.keys)
+            and not any(column.nullable for column in columns)
+            and sum(MAX_KEY_CHARACTERS + 1 if size is None else size for size in sizes) <= MAX_KEY_CHARACTERS
+        )
 
     def free_name(self, name: str) -> LocalId:
         """:returns: A name that no column has."""
@@ -160,7 +179,7 @@ class Staging:
         labels = [t.column for t in self.transfers if t.lookup is not None]
         own = [f"{quote(c.name)} {_LABEL}{'' if c.nullable or self.is_lenient else ' NOT NULL'}" for c in labels]
         own.append(f"{quote(self.skipped)} tinyint")
-        definitions = [f"{quote(self.number)} bigint NOT NULL PRIMARY KEY", *own]
+        definitions = [f"{quote(self.number)} bigint NOT NULL", *own, f"PRIMARY KEY ({quote_list(self.primary)})"]
         # all columns are selected, as the server asks for a value, though no row is
         selected = [f"0 AS {quote(self.number)}", f"NULL AS {quote(self.skipped)}"]
         selected += [f"{'0 AS ' if t.lookup is not None else 't.'}{quote(t.column.name)}" for t in self.transfers]
@@ -234,13 +253,12 @@ class Staging:
     def others(self, columns: Sequence[LocalId], order: str) -> str:
         """
         :param order: Of rows that have the same values in the columns.
-        :returns: Query for the numbers of all of these but the first.
+        :returns: Query for the numbers of all of these but the first, and what else `skip` needs.
         """
-        number = quote(self.number)
         given = " AND ".join(f"s.{quote(name)} IS NOT NULL" for name in columns)
         return (
-            f"SELECT w.{number} FROM (SELECT s.{number}, row_number() OVER (PARTITION BY {quote_list(columns, 's.')}"
-            f" ORDER BY {order}) AS place FROM {quote_table(self.name)} s WHERE {self.part()} AND {given}) w WHERE w.place > 1"
+            f"SELECT {quote_list(self.primary, 'w.')} FROM (SELECT {quote_list(self.primary, 's.')},"
+            f" row_number() OVER (PARTITION BY {quote_list(columns, 's.')} ORDER BY {order}) AS place FROM {quote_table(self.name)} s WHERE {self.part()} AND {given}) w WHERE w.place > 1"
         )
 
     def superseded(self) -> str:
@@ -255,12 +273,13 @@ class Staging:
 
     def skip(self, found: QualifiedId) -> str:
         """
-        :param found: Table with numbers of rows.
+        :param found: Table with numbers of rows, and what else is in the primary key.
         :returns: Statement that marks the rows.
         """
-        number, skipped = quote(self.number), quote(self.skipped)
+        skipped = quote(self.skipped)
+        same = " AND ".join(f"s.{quote(name)} = f.{quote(name)}" for name in self.primary)
         return (
-            f"UPDATE {quote_table(found)} f JOIN {quote_table(self.name)} s ON s.{number} = f.{number}"
+            f"UPDATE {quote_table(found)} f JOIN {quote_table(self.name)} s ON {same}"
             f" SET s.{skipped} = 1 WHERE s.{skipped} IS NULL"
         )
 
@@ -324,65 +343,21 @@ def is_staged(target: LoadTarget, column: str) -> bool:
     return target.mode is not LoadMode.DELETE or is_asked_for or column in target.key_names
 
 
+def is_partial(target: LoadTarget) -> bool:
+    """:returns: True if a new row would lack a value that the server asks for."""
+    named = {column.name for column in target.columns}
+    return any(not column.is_optional and column.name not in named for column in target.table.columns)
+
+
 def _equal(table: str, pairs: Iterable[tuple[str, LocalId]]) -> str:
     return " AND ".join(f"{table}.{quote(other)} = {value}" for value, other in pairs)
 
 
-class Raw:
-    """
-    A temporary table with records as they were sent, every cell as text, from which the one that is refused is found.
-
-    :param into: The table that refused them.
-    :param cells: What becomes of the cells there.
-    """
-
-    def __init__(self, into: Destination, cells: Sequence[Cell]) -> None:
-        self.into = into
-        self.cells = cells
-        self.name = temporary_name()
-        taken = {cell.column.name for cell in cells}
-        self.number = LocalId(next(n for n in ("row", "row_number", self.name.name) if n not in taken))
-
-    @property
-    def destination(self) -> Destination:
-        """Where records are sent."""
-        return Destination(self.name, self.number)
-
-    def create(self) -> str:
-        columns = "".join(f", {quote(cell.column)} longtext CHARACTER SET utf8mb4" for cell in self.cells)
-        return (
-            f"CREATE TEMPORARY TABLE {quote_table(self.name)} ({quote(self.number)} bigint NOT NULL PRIMARY KEY{columns})"
-            " ENGINE = InnoDB"
-        )
-
-    def insert(self, start: int, stop: int, sent: int) -> str:
-        """
-        :param start: Number of the row before the first one.
-        :param stop: Number of the last row.
-        :param sent: What is added to the numbers of rows.
-        """
-        numbers = [] if self.into.number is None else [self.into.number]
-        number = f"r.{quote(self.number)}"
-        values = [cell.cast.replace("{}", f"r.{quote(cell.column)}") for cell in self.cells]
-        selected = [*([f"{number} + {sent:d}"] if numbers else []), *values]
-        return (
-            f"INSERT INTO {quote_table(self.into.name)} ({quote_list([*numbers, *(c.column for c in self.cells)])})"
-            f" SELECT {', '.join(selected)} FROM {quote_table(self.name)} r"
-            f" WHERE {number} > {start:d} AND {number} <= {stop:d} ORDER BY {number}"
-        )
-
-    def value_of(self, column: str, number: int) -> str:
-        """:returns: Query for the text of a cell of one row."""
-        return f"SELECT {quote(column)} FROM {quote_table(self.name)} WHERE {quote(self.number)} = {number:d}"
-
-    def records(self, numbers: Iterable[int]) -> str:
-        """:returns: Query for rows as JSON objects, in order of their numbers."""
-        pairs = ", ".join(f"{quote_text(cell.column.name)}, {quote(cell.column)}" for cell in self.cells)
-        listed = ", ".join(f"{number:d}" for number in numbers)
-        return (
-            f"SELECT JSON_OBJECT({pairs}) FROM {quote_table(self.name)} WHERE {quote(self.number)} IN ({listed})"
-            f" ORDER BY {quote(self.number)}"
-        )
+def _key_characters(data_type: SqlType) -> int | None:
+    """:returns: How many characters or bytes a column adds to an index, roughly; `None` if that is not limited, or not known."""
+    if isinstance(data_type, SqlCharacter | SqlBinary):
+        return data_type.limit
+    return None if isinstance(data_type, SqlJson | SqlOpaque | SqlLabelSet) else 16
 
 
 def drop(names: Iterable[QualifiedId]) -> str:
