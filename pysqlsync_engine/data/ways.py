@@ -8,6 +8,7 @@ from typing import Protocol
 
 from pysqlsync_engine.data.arrow_way import ArrowWay
 from pysqlsync_engine.data.batches import Lenient, bounded
+from pysqlsync_engine.data.collecting import rare_collections
 from pysqlsync_engine.data.encoding import TupleEncoder, bad_record
 from pysqlsync_engine.data.guard import find_obstacle
 from pysqlsync_engine.data.hooks import Hook
@@ -123,16 +124,17 @@ class TupleWay:
             else self._source.batches(self._window)
         )
         async with aclosing(bounded(batches)) as source:
-            async for batch in source:
-                if isinstance(batch, BadRecord):
-                    self.rows += 1
-                    yield Rejects((bad_record(self.rows, batch),))
-                    continue
-                first = self.rows + 1
-                self.rows += len(batch)
-                self.batches += 1
-                for part in self._encoder.parts(batch, first):
-                    yield part
+            with rare_collections():
+                async for batch in source:
+                    if isinstance(batch, BadRecord):
+                        self.rows += 1
+                        yield Rejects((bad_record(self.rows, batch),))
+                        continue
+                    first = self.rows + 1
+                    self.rows += len(batch)
+                    self.batches += 1
+                    for part in self._encoder.parts(batch, first):
+                        yield part
 
     def explain(self, error: StatementError) -> EngineError:
         return self._encoder.explain(error)
