@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 
 
 def main() -> int:
@@ -11,6 +12,9 @@ def main() -> int:
     """
     try:
         from pysqlsync_engine.cli.program import run
+
+        if find_spec("rich") is None:
+            raise ModuleNotFoundError(name="rich")
     except ModuleNotFoundError as error:
         if error.name not in {"click", "rich"}:
             raise

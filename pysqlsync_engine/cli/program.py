@@ -3,34 +3,72 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 
 import click
 
-from pysqlsync_engine.cli.difference import diff_command
-from pysqlsync_engine.cli.discovery import discover_command
 from pysqlsync_engine.cli.failures import describe
-from pysqlsync_engine.cli.migration import apply_command, plan_command
-from pysqlsync_engine.cli.rows import load_command
-from pysqlsync_engine.cli.script import create_command
 
 DISTRIBUTION = "pysqlsync-dagster"
 FAILED = 1
 INTERRUPTED = 130
 
 
-def installed_version() -> str:
-    """:returns: Version of the distribution; `unknown` in a checkout that is not installed."""
+COMMANDS: Mapping[str, str] = {
+    "apply": "migration",
+    "create": "script",
+    "diff": "difference",
+    "discover": "discovery",
+    "load": "rows",
+    "plan": "migration",
+}
+"""Modules of the subcommands; each has a function that is called `load_command` for `load`."""
+
+
+class Commands(click.Group):
+    """Subcommands that are imported when they are asked for, as a program that is short is one that starts at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """:returns: Names of all subcommands, for the help."""
+        del ctx
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """:returns: The subcommand; `None` if there is none of this name."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(
+            import_module(f"pysqlsync_engine.cli.{COMMANDS[cmd_name]}"), f"{cmd_name}_command"
+        )
+        return command
+
+
+def print_version(context: click.Context, _parameter: click.Parameter, is_asked: bool) -> None:  # noqa: FBT001 - as click calls it
+    """Print the version of the distribution; `unknown` in a checkout that is not installed."""
+    if not is_asked or context.resilient_parsing:
+        return
+    # takes as long to import as a third of all that is needed to load rows
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
-        return version(DISTRIBUTION)
+        click.echo(version(DISTRIBUTION))
     except PackageNotFoundError:
-        return "unknown"
+        click.echo("unknown")
+    context.exit()
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--verbose", is_flag=True, help="Show where in the program an error came from.")
-@click.version_option(installed_version(), message="%(version)s")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=print_version,
+    help="Show the version and exit.",
+)
 @click.pass_context
 def pysqlsync(context: click.Context, *, verbose: bool) -> None:
     """
@@ -43,10 +81,6 @@ def pysqlsync(context: click.Context, *, verbose: bool) -> None:
     The exit code is 1 on errors; `plan` and `diff` return 2 if there are differences.
     """
     context.obj = verbose
-
-
-for command in (create_command, discover_command, plan_command, apply_command, diff_command, load_command):
-    pysqlsync.add_command(command)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -8,9 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.syntax import Syntax
 
 STANDARD_STREAM = "-"
 
@@ -27,6 +24,10 @@ def write_text(text: str, *, language: str, output: Path | None) -> None:
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(output)
     elif sys.stdout.isatty():
+        # here, as most output goes elsewhere, and the library takes its time to be imported
+        from rich.console import Console
+        from rich.syntax import Syntax
+
         Console().print(Syntax(text.rstrip("\n"), language, background_color="default", word_wrap=True))
     else:
         click.echo(text, nl=not text.endswith("\n"))
@@ -53,6 +54,9 @@ def progress_bar(name: str, size: int | None) -> Generator[Callable[[int], None]
     if not sys.stderr.isatty():
         yield lambda _position: None
         return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
