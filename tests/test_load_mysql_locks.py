@@ -9,7 +9,7 @@ import pytest
 
 from pysqlsync_engine.data.load_options import History, LoadMode, OnDuplicate, OnError
 from pysqlsync_engine.data.load_report import Counts
-from pysqlsync_engine.dialect.mysql.pool import connect
+from pysqlsync_engine.dialect.mysql.pool import connect, open_pool
 from pysqlsync_engine.dialect.mysql.session import MySQLSession
 from pysqlsync_engine.model.data_types import SqlCharacter, SqlDate, SqlInteger
 from tests.failing_streams import WAITING, until
@@ -126,7 +126,11 @@ async def test_streams_that_add_rows_side_by_side_do_not_wait_for_each_other(
         updated = range(0 if rest == 1 else 4, 40_000, 8)
         return [(number, "y" * 20, rest) for number in sorted([*updated, *range(rest, 40_000, 4)])]
 
-    async with connect(mysql.parameters) as first, connect(mysql.parameters) as second:
+    async with (
+        open_pool(mysql.parameters, min_size=2, max_size=2) as pool,
+        pool.acquire() as first,
+        pool.acquire() as second,
+    ):
         held = asyncio.create_task(store(first, NOTES, LoadMode.UPSERT, FIELDS, rows(1)))
         await until(session, AT_THE_GATE, 1)
         await second.execute("SET SESSION innodb_lock_wait_timeout = 5")
@@ -154,7 +158,7 @@ async def test_a_row_that_another_session_adds_meanwhile_is_updated(
     )
     rows = [(1, "one", 1), (2, "two", 2), (3, "three", 3)]
     await session.fetch("SELECT GET_LOCK('gate', 0)")
-    async with connect(mysql.parameters) as other:
+    async with open_pool(mysql.parameters, min_size=1, max_size=2) as pool, pool.acquire() as other:
         stream = asyncio.create_task(store(other, NOTES, LoadMode.UPSERT, FIELDS, rows))
         # rows that exist are about to be updated, others have been found missing
         await until(session, AT_THE_GATE, 1)

@@ -11,7 +11,7 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import AsyncIterator, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import AsyncExitStack
 from importlib import import_module
 from itertools import islice
@@ -19,15 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.rows import tables
-from pysqlsync_engine.base import ConnectionParameters, EnumMode, Fields, GeneratorOptions
-from pysqlsync_engine.connection import ConnectionContext
+from pysqlsync_engine.base import ConnectionParameters, EnumMode, Fields, GeneratorOptions, StreamJob
 from pysqlsync_engine.data.batches import BatchSource
 from pysqlsync_engine.data.csv import CsvSource
 from pysqlsync_engine.data.load_options import LoadMode, LoadOptions
-from pysqlsync_engine.data.load_report import LoadReport
 from pysqlsync_engine.data.parquet import ParquetSource, load_library
 from pysqlsync_engine.data.sources import RecordSource
 from pysqlsync_engine.data.tsv import TsvSource
+from pysqlsync_engine.engine import Engine
 from pysqlsync_engine.factory import get_dialect
 from pysqlsync_engine.formation.inspection import inspect_class
 from pysqlsync_engine.session import Batch
@@ -85,7 +84,7 @@ def source_of(request: dict[str, Any], file: str, cls: type, mode: LoadMode) -> 
             return BatchSource(fields, parsed(file, event_kinds(mode)))
 
 
-async def connections(request: dict[str, Any], stack: AsyncExitStack) -> AsyncIterator[ConnectionContext]:
+def target_of(request: dict[str, Any]) -> tuple[Engine, ConnectionParameters, GeneratorOptions]:
     server = request["server"]
     parameters = ConnectionParameters(
         host=server["socket"] or server["host"],
@@ -98,8 +97,7 @@ async def connections(request: dict[str, Any], stack: AsyncExitStack) -> AsyncIt
     options = GeneratorOptions(
         namespaces={tables: tables.NAMESPACE}, enum_mode=EnumMode[enum_mode] if enum_mode else None
     )
-    for _ in request["files"]:
-        yield await stack.enter_async_context(get_dialect(server["dialect"]).create_connection(parameters, options))
+    return get_dialect(server["dialect"]), parameters, options
 
 
 async def move(request: dict[str, Any]) -> dict[str, Any]:
@@ -107,15 +105,19 @@ async def move(request: dict[str, Any]) -> dict[str, Any]:
     mode = LoadMode(request.get("mode", "insert"))
     options = LoadOptions(mode=mode, **request.get("options", {}))
     sources = [source_of(request, file, cls, mode) for file in request["files"]]
+    engine, parameters, chosen = target_of(request)
+    table = engine.get_table(cls, chosen)
     async with AsyncExitStack() as stack:
-        opened = [each async for each in connections(request, stack)]
-        started, used = time.perf_counter(), time.process_time()
-        reports: list[LoadReport] = await asyncio.gather(
-            *(
-                conn.load(conn.get_table(cls), source, options=options)
-                for conn, source in zip(opened, sources, strict=True)
-            )
-        )
+        if len(sources) == 1:
+            conn = await stack.enter_async_context(engine.create_connection(parameters, chosen))
+            started, used = time.perf_counter(), time.process_time()
+            reports = [await conn.load(table, sources[0], options=options)]
+        else:
+            size = len(sources)
+            pool = await stack.enter_async_context(engine.create_pool(parameters, chosen, min_size=size, max_size=size))
+            jobs = [StreamJob(str(number), table, source, options) for number, source in enumerate(sources)]
+            started, used = time.perf_counter(), time.process_time()
+            reports = list((await pool.load_all(jobs, connections=size)).values())
         seconds, cpu_s = time.perf_counter() - started, time.process_time() - used
     return {
         "seconds": seconds,

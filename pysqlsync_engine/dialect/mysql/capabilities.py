@@ -42,7 +42,8 @@ class Features:
     :param hidden_index: Word for an index that queries do not use.
     :param hidden_required: True if a hidden column may be one that every row has to be given a value for.
     :param exact_collation: Collation in which texts are equal only if they are the same, trailing blanks included.
-    :param joined_updates: True if rows are updated faster by a join than by `ON DUPLICATE KEY UPDATE`.
+    :param inherits_locks: True if `ON DUPLICATE KEY UPDATE` locks gaps between rows at every level of isolation, since pages that are
+        split pass locks of rows on to them.
     :param sorts_whole_rows: True if rows are sorted with all their values, however long these are.
     """
 
@@ -58,7 +59,7 @@ class Features:
     hidden_index: str
     hidden_required: bool
     exact_collation: str
-    joined_updates: bool
+    inherits_locks: bool
     sorts_whole_rows: bool
 
 
@@ -128,7 +129,7 @@ def features_of(version: ServerVersion) -> Features:
         hidden_index="IGNORED" if mariadb else "INVISIBLE",
         hidden_required=not mariadb,
         exact_collation="utf8mb4_nopad_bin" if mariadb else "utf8mb4_0900_bin",
-        joined_updates=not mariadb,
+        inherits_locks=not mariadb,
         sorts_whole_rows=not mariadb,
     )
 

@@ -88,8 +88,8 @@ class UpsertMerge(InsertMerge):
         if self._staging.is_partial:
             await lock_existing(session, self._staging, part)
             return await self._update_and_insert(session, part, given)
-        is_joined = features_of(session.capabilities.version).joined_updates and self._staging.is_sorted
-        if is_joined and session.locks_rows_only:
+        features = features_of(session.capabilities.version)
+        if features.inherits_locks and self._staging.is_sorted and session.has_others and session.locks_rows_only:
             with suppress(_OvertakenError):
                 async with session.transaction():
                     return await self._update_and_insert(session, part, given)
@@ -126,8 +126,8 @@ class UpsertMerge(InsertMerge):
         Write the rows that exist, then the others.
 
         The former need no value for the columns that are not named, which the server would ask for. Neither statement locks gaps
-        between rows in a transaction that `locks_rows_only`, while `ON DUPLICATE KEY UPDATE` does: pages that are split pass
-        locks of rows on to gaps then, which keep all other streams out.
+        between rows in a transaction that `locks_rows_only`, while in some servers `ON DUPLICATE KEY UPDATE`, which is a little
+        faster, does: pages that are split pass locks of rows on to gaps then, which keep all other streams out.
 
         :raises _OvertakenError: if somebody has added one of the rows in between, as nobody can where gaps are locked.
         """

@@ -19,6 +19,7 @@ class MySQLPool:
     def __init__(self, parameters: ConnectionParameters, *, max_size: int) -> None:
         self._parameters = parameters
         self._room = asyncio.Semaphore(max_size)
+        self._has_others = max_size > 1
         self._free: deque[MySQLSession] = deque()
 
     @asynccontextmanager
@@ -33,7 +34,7 @@ class MySQLPool:
     async def fill(self, size: int) -> None:
         """Open connections until so many are free."""
         while len(self._free) < size:
-            self._free.append(await _open(self._parameters))
+            self._free.append(await self._open())
 
     async def close(self) -> None:
         """Close all connections that are free."""
@@ -53,7 +54,12 @@ class MySQLPool:
                 raise
             else:
                 return session
-        return await _open(self._parameters)
+        return await self._open()
+
+    async def _open(self) -> MySQLSession:
+        session = await _open(self._parameters)
+        session.has_others = self._has_others
+        return session
 
     async def _give_back(self, session: MySQLSession) -> None:
         try:

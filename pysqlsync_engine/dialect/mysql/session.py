@@ -74,6 +74,8 @@ class MySQLSession:
         self._logs_statements: bool | None = None
         self.locks_rows_only = False
         """True if the transaction, or the next one, does not lock the gaps between rows."""
+        self.has_others = False
+        """True if other sessions of the same pool may write at the same time."""
         self.max_packet_bytes = 0
 
     @property
