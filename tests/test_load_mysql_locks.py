@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,18 @@ from tests.servers import Server
 NOTES = table("notes", column("id", SqlInteger(4)), column("note", SqlCharacter(20)), column("size", SqlInteger(4)))
 FIELDS = {"id": int, "note": str, "size": int}
 AT_THE_GATE = "SELECT count(*) FROM information_schema.processlist WHERE db = database() AND state = 'User lock'"
+
+
+PASS_GATE = "SET @gate = GET_LOCK(CONCAT('gate ', database()), 20), @gate = RELEASE_LOCK(CONCAT('gate ', database()))"
+"""What a trigger waits with while the gate is closed; other tests may use the same server."""
+
+
+async def close_gate(session: MySQLSession) -> None:
+    assert await session.fetch("SELECT GET_LOCK(CONCAT('gate ', database()), 0)") == [(1,)]
+
+
+async def open_gate(session: MySQLSession) -> None:
+    assert await session.fetch("SELECT RELEASE_LOCK(CONCAT('gate ', database()))") == [(1,)]
 
 
 @pytest.fixture
@@ -116,10 +129,9 @@ async def test_streams_that_add_rows_side_by_side_do_not_wait_for_each_other(
     await store(session, NOTES, LoadMode.INSERT, FIELDS, old)
     # the first stream waits at the end of its merge, where a trigger stops it
     await session.execute(
-        "CREATE TRIGGER gate BEFORE INSERT ON notes FOR EACH ROW"
-        " IF NEW.id = 39997 THEN SET @gate = GET_LOCK('gate', 20), @gate = RELEASE_LOCK('gate'); END IF"
+        f"CREATE TRIGGER gate BEFORE INSERT ON notes FOR EACH ROW IF NEW.id = 39997 THEN {PASS_GATE}; END IF"
     )
-    ((_,),) = await session.fetch("SELECT GET_LOCK('gate', 0)")
+    await close_gate(session)
 
     def rows(rest: int) -> list[tuple[int, str, int]]:
         # every other row that exists, and a new one beside each
@@ -137,7 +149,7 @@ async def test_streams_that_add_rows_side_by_side_do_not_wait_for_each_other(
         report = await store(second, NOTES, LoadMode.UPSERT, FIELDS, rows(2))
         assert report.counts == Counts(inserted=10_000, updated=5_000)
         assert not held.done()
-        await session.fetch("SELECT RELEASE_LOCK('gate')")
+        await open_gate(session)
         assert (await held).counts == Counts(inserted=10_000, updated=5_000)
     assert await session.fetch("SELECT size, count(*) FROM notes GROUP BY size ORDER BY size") == [
         (1, 15_000),
@@ -152,12 +164,9 @@ async def test_a_row_that_another_session_adds_meanwhile_is_updated(
     if session.capabilities.version.product != "MySQL":
         pytest.skip("rows are added and updated by one statement")
     await session.execute("INSERT INTO notes VALUES (1, 'a', 1)")
-    await session.execute(
-        "CREATE TRIGGER gate BEFORE UPDATE ON notes FOR EACH ROW"
-        " SET @gate = GET_LOCK('gate', 20), @gate = RELEASE_LOCK('gate')"
-    )
+    await session.execute(f"CREATE TRIGGER gate BEFORE UPDATE ON notes FOR EACH ROW {PASS_GATE}")
     rows = [(1, "one", 1), (2, "two", 2), (3, "three", 3)]
-    await session.fetch("SELECT GET_LOCK('gate', 0)")
+    await close_gate(session)
     async with open_pool(mysql.parameters, min_size=1, max_size=2) as pool, pool.acquire() as other:
         stream = asyncio.create_task(store(other, NOTES, LoadMode.UPSERT, FIELDS, rows))
         # rows that exist are about to be updated, others have been found missing
@@ -166,10 +175,44 @@ async def test_a_row_that_another_session_adds_meanwhile_is_updated(
         await session.execute("INSERT INTO notes VALUES (2, 'theirs', 0)")
         if is_committed:
             await session.execute("COMMIT")
-        await session.fetch("SELECT RELEASE_LOCK('gate')")
+        await open_gate(session)
         if not is_committed:
             await until(session, WAITING["mysql"], 1)
             await session.execute("COMMIT")
         report = await stream
     assert report.counts == Counts(inserted=1, updated=2)
     assert await session.fetch("SELECT * FROM notes ORDER BY id") == rows
+
+
+@pytest.mark.parametrize(
+    ("mode", "options"),
+    [
+        (LoadMode.UPSERT, {}),
+        (LoadMode.UPSERT, {"on_duplicate": OnDuplicate.HIGHEST, "version": "size"}),
+        (LoadMode.DELETE, {}),
+        (LoadMode.MIRROR, {}),
+    ],
+)
+async def test_rows_are_found_by_key_in_a_table_that_the_server_takes_for_empty(
+    session: MySQLSession, mysql: Server, mode: LoadMode, options: dict[str, Any]
+) -> None:
+    await session.execute("ALTER TABLE notes STATS_PERSISTENT = 1, STATS_AUTO_RECALC = 0")
+    count = 20_000
+    await store(session, NOTES, LoadMode.INSERT, FIELDS, [(number, "a", 1) for number in range(count)])
+    await session.execute(
+        "UPDATE mysql.innodb_table_stats SET n_rows = 0, clustered_index_size = 1 WHERE database_name = database()"
+    )
+    await session.execute("FLUSH TABLES notes")
+    fields = {"id": int} if mode is LoadMode.DELETE else FIELDS
+    rows = [(number, "b", 2)[: len(fields)] for number in range(0, 2 * count, 2)]
+    async with open_pool(mysql.parameters, min_size=1, max_size=2) as pool, pool.acquire() as other:
+        # to read the table for each row takes minutes
+        async with asyncio.timeout(20):
+            report = await store(other, NOTES, mode, fields, rows, **options)
+    half = count // 2
+    expected = {
+        LoadMode.UPSERT: Counts(inserted=half, updated=half),
+        LoadMode.DELETE: Counts(deleted=half),
+        LoadMode.MIRROR: Counts(inserted=half, updated=half, deleted=half),
+    }
+    assert report.counts == expected[mode]

@@ -131,7 +131,7 @@ class Checker:
     def _joined(self, join: str, condition: str) -> str:
         staging = self._staging
         return (
-            f"SELECT s.{quote(staging.number)} FROM {staging.joined()} {join} {staging.table} t ON {staging.matches('t')}"
+            f"SELECT s.{quote(staging.number)} FROM {staging.joined()} {join} {staging.rows_of_key} ON {staging.matches('t')}"
             f" WHERE {staging.part()} AND {condition}"
         )
 

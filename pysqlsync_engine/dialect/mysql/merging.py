@@ -17,7 +17,7 @@ from pysqlsync_engine.dialect.mysql.driver import error_number
 from pysqlsync_engine.dialect.mysql.names import quote, quote_list, quote_table
 from pysqlsync_engine.dialect.mysql.refusals import is_about_row
 from pysqlsync_engine.dialect.mysql.session import MySQLSession
-from pysqlsync_engine.dialect.mysql.staging import Staging, drop, is_partial, temporary_name
+from pysqlsync_engine.dialect.mysql.staging import BY_KEY, Staging, drop, is_partial, temporary_name
 from pysqlsync_engine.errors import StatementError
 from pysqlsync_engine.model.constraint_types import ForeignKeyConstraint
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId
@@ -134,13 +134,13 @@ class UpsertMerge(InsertMerge):
         staging = self._staging
         assigned = self._assigned() or [(quote(staging.keys[0]), f"t.{quote(staging.keys[0])}")]
         outcome = await session.run(
-            f"UPDATE {staging.joined()} STRAIGHT_JOIN {staging.table} t ON {staging.matches('t')}"
+            f"UPDATE {staging.joined()} STRAIGHT_JOIN {staging.rows_of_key} ON {staging.matches('t')}"
             f" SET {', '.join(f't.{name} = {value}' for name, value in assigned)} WHERE {part}"
         )
         existing, changed = _updated(outcome.message)
         inserted = 0
         if existing < given:
-            join = f" LEFT JOIN {staging.table} t ON {staging.matches('t')}"
+            join = f" LEFT JOIN {staging.rows_of_key} ON {staging.matches('t')}"
             absent = f"{part} AND t.{quote(staging.keys[0])} IS NULL"
             try:
                 inserted = await session.execute(insert_rows(staging, absent, join))
@@ -241,7 +241,7 @@ class MissingRows:
 
 def missing_rows(staging: Staging, keys: str) -> MissingRows:
     """:param keys: Table with all keys of the stream."""
-    source = f"{staging.table} t LEFT JOIN {keys} k ON {has_key(staging, 't')}"
+    source = f"{staging.table} t LEFT JOIN {keys} k {BY_KEY} ON {has_key(staging, 't')}"
     return MissingRows(source, f"k.{quote(staging.keys[0])} IS NULL")
 
 
@@ -279,7 +279,7 @@ async def skip_older(session: MySQLSession, staging: Staging, part: str, more: s
     """
     await lock_existing(session, staging, part, more)
     return await session.execute(
-        f"UPDATE {staging.joined()} STRAIGHT_JOIN {staging.table} t ON {staging.matches('t')}{more}"
+        f"UPDATE {staging.joined()} STRAIGHT_JOIN {staging.rows_of_key} ON {staging.matches('t')}{more}"
         f" SET s.{quote(staging.skipped)} = 1 WHERE {part} AND {staging.is_older('t')}"
     )
 
@@ -287,9 +287,9 @@ async def skip_older(session: MySQLSession, staging: Staging, part: str, more: s
 def _existing(staging: Staging, part: str, more: str = "") -> str:
     """:returns: What follows `FROM` for the rows of the table, `t`, that have a key of the stream, in the order of the keys."""
     if staging.is_sorted:
-        return f"{staging.joined()} STRAIGHT_JOIN {staging.table} t ON {staging.matches('t')}{more} WHERE {part}"
+        return f"{staging.joined()} STRAIGHT_JOIN {staging.rows_of_key} ON {staging.matches('t')}{more} WHERE {part}"
     keys = f"({_select_keys(staging, part)} ORDER BY {quote_list(staging.keys)} {NO_LIMIT}) k"
-    return f"{keys} STRAIGHT_JOIN {staging.table} t ON {has_key(staging, 't')}{more}"
+    return f"{keys} STRAIGHT_JOIN {staging.rows_of_key} ON {has_key(staging, 't')}{more}"
 
 
 def _select_keys(staging: Staging, part: str) -> str:

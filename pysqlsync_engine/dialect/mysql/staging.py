@@ -19,6 +19,9 @@ from pysqlsync_engine.model.object_types import Column, Lookup
 COUNTER = "@pysqlsync_row"
 """Variable of the session that numbers the rows of a file."""
 
+BY_KEY = "FORCE INDEX (PRIMARY)"
+"""Follows the name of a table whose rows are looked up by their primary key, whatever the server thinks of its size."""
+
 MAX_KEY_CHARACTERS = 512
 """Most that the key of a row has in a table that is sorted by it; an index takes 3,072 bytes, and a character may be four."""
 
@@ -130,6 +133,7 @@ class Staging:
             key.referenced_table == target.table.name for key in self.foreign_keys
         )
         self.table = quote_table(target.table.name)
+        self.rows_of_key = f"{self.table} t{self._index_of_key()}"
         self.values = {t.column.name: self._value(position) for position, t in enumerate(self.transfers)}
 
     def _can_be_sorted(self) -> bool:
@@ -144,6 +148,15 @@ class Staging:
             and not any(column.nullable for column in columns)
             and sum(MAX_KEY_CHARACTERS + 1 if size is None else size for size in sizes) <= MAX_KEY_CHARACTERS
         )
+
+    def _index_of_key(self) -> str:
+        """
+        :returns: What follows the name of the table where rows are looked up by their key.
+
+        A table that was filled a moment ago is still thought to be empty, so that it would be read as a whole for each row.
+        """
+        primary = self.target.table.primary_key
+        return "" if primary is None or set(primary.columns) != set(self.keys) else f" {BY_KEY}"
 
     def free_name(self, name: str) -> LocalId:
         """:returns: A name that no column has."""
@@ -279,7 +292,7 @@ class Staging:
         skipped = quote(self.skipped)
         same = " AND ".join(f"s.{quote(name)} = f.{quote(name)}" for name in self.primary)
         return (
-            f"UPDATE {quote_table(found)} f JOIN {quote_table(self.name)} s ON {same}"
+            f"UPDATE {quote_table(found)} f STRAIGHT_JOIN {quote_table(self.name)} s {BY_KEY} ON {same}"
             f" SET s.{skipped} = 1 WHERE s.{skipped} IS NULL"
         )
 
