@@ -206,7 +206,7 @@ async def test_rows_are_found_by_key_in_a_table_that_the_server_takes_for_empty(
     fields = {"id": int} if mode is LoadMode.DELETE else FIELDS
     rows = [(number, "b", 2)[: len(fields)] for number in range(0, 2 * count, 2)]
     async with open_pool(mysql.parameters, min_size=1, max_size=2) as pool, pool.acquire() as other:
-        # to read the table for each row takes minutes
+        # to read the table for each row takes longer
         async with asyncio.timeout(20):
             report = await store(other, NOTES, mode, fields, rows, **options)
     half = count // 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 
 import click
 
@@ -13,7 +14,6 @@ from pysqlsync_engine.cli.failures import describe
 DISTRIBUTION = "pysqlsync-dagster"
 FAILED = 1
 INTERRUPTED = 130
-
 
 COMMANDS: Mapping[str, str] = {
     "apply": "migration",
@@ -49,9 +49,6 @@ def print_version(context: click.Context, _parameter: click.Parameter, is_asked:
     """Print the version of the distribution; `unknown` in a checkout that is not installed."""
     if not is_asked or context.resilient_parsing:
         return
-    # takes as long to import as a third of all that is needed to load rows
-    from importlib.metadata import PackageNotFoundError, version
-
     try:
         click.echo(version(DISTRIBUTION))
     except PackageNotFoundError:

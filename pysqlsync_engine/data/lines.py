@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import zlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -36,18 +37,8 @@ def compile_line_encoder(hooks: Sequence[Hook], texts: Sequence[bool]) -> LineEn
         text = "".join(lines)
         if spell_escaped is None or _is_plain(text, len(lines), inner_tabs, len(nulls)):
             return text
-        own_nulls = [0] * len(lines)
-        for place in nulls:
-            own_nulls[place] += 1
-        # as `_is_plain` of each line, without a call; a line that has nothing to escape has the right number of everything
-        places = [
-            place
-            for place, line in enumerate(lines)
-            if line.count("\\") != own_nulls[place]
-            or line.count("\t") != inner_tabs
-            or line.count("\n") != 1
-            or "\0" in line
-        ]
+        own_nulls = Counter(nulls)
+        places = [place for place, line in enumerate(lines) if not _is_plain(line, 1, inner_tabs, own_nulls[place])]
         escaped, _ = spell_escaped([batch[place] for place in places])
         for place, line in zip(places, escaped, strict=True):
             lines[place] = line

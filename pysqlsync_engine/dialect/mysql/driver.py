@@ -42,6 +42,9 @@ SOCKET_NAMES = ("mysqld.sock", "mysql.sock", "mariadb.sock")
 CLOSE_TIMEOUT_S = 10.0
 """How long a server may take to say good-bye before the connection is cut."""
 
+DUPLICATE_KEY = 1062
+"""Number of the error for a row whose key another one has."""
+
 LOCK_TIMEOUTS = frozenset({1205, 3572})
 """Numbers of errors: a lock was not granted in time; https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html"""
 

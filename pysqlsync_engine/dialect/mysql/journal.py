@@ -10,7 +10,7 @@ from pysqlsync_engine.capabilities import Capabilities
 from pysqlsync_engine.data.cursor import MarkKind, MarkValue
 from pysqlsync_engine.data.journal import KEPT_DAYS, BatchRecordedError, Entry, Mark, forbidden
 from pysqlsync_engine.dialect.mysql.capabilities import features_of
-from pysqlsync_engine.dialect.mysql.driver import error_number
+from pysqlsync_engine.dialect.mysql.driver import DUPLICATE_KEY, error_number
 from pysqlsync_engine.dialect.mysql.names import quote, quote_text
 from pysqlsync_engine.dialect.mysql.session import MySQLSession
 from pysqlsync_engine.errors import JournalError, StatementError
@@ -19,8 +19,6 @@ from pysqlsync_engine.session import Session
 
 WATERMARKS = f"{JOURNAL_NAMESPACE}__watermarks"
 BATCHES = f"{JOURNAL_NAMESPACE}__batches"
-
-DUPLICATE_KEY = 1062
 
 DENIED = frozenset({1044, 1142, 1143, 1227})
 """Numbers of errors: the user lacks a privilege; https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html"""

@@ -13,7 +13,7 @@ from pysqlsync_engine.data.load_report import Counts
 from pysqlsync_engine.data.stubs import insert_stubs
 from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.dialect.mysql.capabilities import features_of
-from pysqlsync_engine.dialect.mysql.driver import error_number
+from pysqlsync_engine.dialect.mysql.driver import DUPLICATE_KEY, error_number
 from pysqlsync_engine.dialect.mysql.names import quote, quote_list, quote_table
 from pysqlsync_engine.dialect.mysql.refusals import is_about_row
 from pysqlsync_engine.dialect.mysql.session import MySQLSession
@@ -24,9 +24,6 @@ from pysqlsync_engine.model.id_types import LocalId, QualifiedId
 
 HITS = "@pysqlsync_hits"
 """Variable of the session that counts the rows which exist."""
-
-DUPLICATE_KEY = 1062
-"""Number of the error for a row whose key another one has."""
 
 NO_LIMIT = "LIMIT 18446744073709551615"
 """Without a limit, the order of a derived table is not kept."""

@@ -34,7 +34,7 @@ class MySQLPool:
     async def fill(self, size: int) -> None:
         """Open connections until so many are free."""
         while len(self._free) < size:
-            self._free.append(await self._open())
+            self._free.append(await _open(self._parameters, has_others=self._has_others))
 
     async def close(self) -> None:
         """Close all connections that are free."""
@@ -54,12 +54,7 @@ class MySQLPool:
                 raise
             else:
                 return session
-        return await self._open()
-
-    async def _open(self) -> MySQLSession:
-        session = await _open(self._parameters)
-        session.has_others = self._has_others
-        return session
+        return await _open(self._parameters, has_others=self._has_others)
 
     async def _give_back(self, session: MySQLSession) -> None:
         try:
@@ -104,8 +99,8 @@ async def open_pool(parameters: ConnectionParameters, *, min_size: int, max_size
         await pool.close()
 
 
-async def _open(parameters: ConnectionParameters) -> MySQLSession:
-    session = MySQLSession(await open_connection(parameters), parameters)
+async def _open(parameters: ConnectionParameters, *, has_others: bool = False) -> MySQLSession:
+    session = MySQLSession(await open_connection(parameters), parameters, has_others=has_others)
     try:
         await session.prepare()
     except StatementError as error:

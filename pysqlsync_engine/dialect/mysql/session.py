@@ -65,7 +65,9 @@ Result = TypeVar("Result")
 class MySQLSession:
     """One connection to a MySQL or MariaDB server; see `Session` for what its methods promise."""
 
-    def __init__(self, connection: MySQLConnection, parameters: ConnectionParameters) -> None:
+    def __init__(
+        self, connection: MySQLConnection, parameters: ConnectionParameters, *, has_others: bool = False
+    ) -> None:
         self._connection = connection
         self._parameters = parameters
         self._depth = 0
@@ -74,7 +76,7 @@ class MySQLSession:
         self._logs_statements: bool | None = None
         self.locks_rows_only = False
         """True if the transaction, or the next one, does not lock the gaps between rows."""
-        self.has_others = False
+        self.has_others = has_others
         """True if other sessions of the same pool may write at the same time."""
         self.max_packet_bytes = 0
 

@@ -142,11 +142,10 @@ class Staging:
             return False
         looked_up = {t.column.name for t in self.transfers if t.lookup is not None}
         columns = [self.target.table.column(key.name) for key in self.keys]
-        sizes = [_key_characters(column.data_type) for column in columns]
         return (
             looked_up.isdisjoint(self.keys)
             and not any(column.nullable for column in columns)
-            and sum(MAX_KEY_CHARACTERS + 1 if size is None else size for size in sizes) <= MAX_KEY_CHARACTERS
+            and sum(_key_characters(column.data_type) for column in columns) <= MAX_KEY_CHARACTERS
         )
 
     def _index_of_key(self) -> str:
@@ -271,7 +270,8 @@ class Staging:
         given = " AND ".join(f"s.{quote(name)} IS NOT NULL" for name in columns)
         return (
             f"SELECT {quote_list(self.primary, 'w.')} FROM (SELECT {quote_list(self.primary, 's.')},"
-            f" row_number() OVER (PARTITION BY {quote_list(columns, 's.')} ORDER BY {order}) AS place FROM {quote_table(self.name)} s WHERE {self.part()} AND {given}) w WHERE w.place > 1"
+            f" row_number() OVER (PARTITION BY {quote_list(columns, 's.')} ORDER BY {order}) AS place"
+            f" FROM {quote_table(self.name)} s WHERE {self.part()} AND {given}) w WHERE w.place > 1"
         )
 
     def superseded(self) -> str:
@@ -290,7 +290,7 @@ class Staging:
         :returns: Statement that marks the rows.
         """
         skipped = quote(self.skipped)
-        same = " AND ".join(f"s.{quote(name)} = f.{quote(name)}" for name in self.primary)
+        same = _equal("s", ((f"f.{quote(name)}", name) for name in self.primary))
         return (
             f"UPDATE {quote_table(found)} f STRAIGHT_JOIN {quote_table(self.name)} s {BY_KEY} ON {same}"
             f" SET s.{skipped} = 1 WHERE s.{skipped} IS NULL"
@@ -366,11 +366,14 @@ def _equal(table: str, pairs: Iterable[tuple[str, LocalId]]) -> str:
     return " AND ".join(f"{table}.{quote(other)} = {value}" for value, other in pairs)
 
 
-def _key_characters(data_type: SqlType) -> int | None:
-    """:returns: How many characters or bytes a column adds to an index, roughly; `None` if that is not limited, or not known."""
+def _key_characters(data_type: SqlType) -> int:
+    """:returns: How many characters or bytes a column adds to an index, roughly; more than fit if that is not limited, or not known."""
+    limit = 16
     if isinstance(data_type, SqlCharacter | SqlBinary):
-        return data_type.limit
-    return None if isinstance(data_type, SqlJson | SqlOpaque | SqlLabelSet) else 16
+        limit = data_type.limit
+    elif isinstance(data_type, SqlJson | SqlOpaque | SqlLabelSet):
+        limit = None
+    return MAX_KEY_CHARACTERS + 1 if limit is None else limit
 
 
 def drop(names: Iterable[QualifiedId]) -> str:
