@@ -34,6 +34,7 @@ SQL_ROOMS = {"writer.py", "reader.py", "loader.py", "staging.py", "raw_table.py"
     "list_writer.py",
     "page_reader.py",
     "merging.py",
+    "merge_statements.py",
     "claiming.py",
     "watermarks.py",
     "history.py",

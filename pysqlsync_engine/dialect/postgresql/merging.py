@@ -8,8 +8,17 @@ from pysqlsync_engine.data.load_options import LoadMode
 from pysqlsync_engine.data.load_report import Counts
 from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.dialect.postgresql.history import HistoryMerge
+from pysqlsync_engine.dialect.postgresql.merge_statements import (
+    insert_into,
+    lock_rows,
+    lock_table,
+    missing_rows,
+    on_conflict,
+    update_or_insert,
+)
+from pysqlsync_engine.dialect.postgresql.refusals import is_about_row
 from pysqlsync_engine.dialect.postgresql.staging import Relation, Staging, names
-from pysqlsync_engine.model.object_types import IdentityMode
+from pysqlsync_engine.errors import StatementError
 from pysqlsync_engine.session import Session
 
 COUNTED = """
@@ -31,6 +40,9 @@ transaction has inserted so far (https://www.postgresql.org/docs/current/monitor
 
 MAX_ARRAY_KEYS = 1_000_000
 """Most keys that the server is to hold in an array."""
+
+SAMPLED_ROWS = 10_000
+"""How many rows of a stream tell whether it is one of those that have many keys twice; fewer are merged with care anyway."""
 
 MERGE_MEMORY = "64MB"
 """What the server may use for a join or a sort before it writes to its disk."""
@@ -112,7 +124,7 @@ class DeleteMerge:
             # the server looks keys of an array up one after another in their order; a join would have to lock them first
             condition = f"t.{staging.keys[0]} = ANY(ARRAY({keys} ORDER BY 1))"
             return Counts(deleted=await session.execute(f"DELETE FROM {table} t WHERE {condition}"))
-        await session.fetch(_lock(staging, staging.stored_rows(relation), "UPDATE"))
+        await session.fetch(lock_rows(staging, staging.stored_rows(relation), "UPDATE"))
         statement = f"DELETE FROM {table} t USING ({keys}) s WHERE {staging.matches('t', 's')}"
         return Counts(deleted=await session.execute(statement))
 
@@ -134,6 +146,10 @@ class UpsertMerge:
         staging = self._staging
         options = staging.target.options
         is_looked_at = options.only_changed or not staging.updated
+        if not is_looked_at and rows > SAMPLED_ROWS and await self._may_take_any(session, relation):
+            counts = await self._write_any(session, relation, rows)
+            if counts is not None:
+                return counts
         keys = await _count_keys(session, staging, relation) if is_looked_at else rows
         is_distinct = is_looked_at and keys == rows
         is_filtered = options.only_changed or (staging.is_versioned and staging.is_partial)
@@ -145,12 +161,42 @@ class UpsertMerge:
         unchanged = keys - inserted - updated - older if is_looked_at else 0
         return Counts(inserted, updated, unchanged, superseded=rows - inserted - updated - unchanged)
 
+    async def _may_take_any(self, session: Session, relation: Relation) -> bool:
+        """:returns: True if it may be tried to store any row of each key first. A trigger would see rows that are superseded."""
+        staging = self._staging
+        if not staging.is_plain or staging.is_versioned or staging.is_partial:
+            return False
+        ((_, is_counted, _),) = await session.fetch(COUNTED, str(staging.target.table.name))
+        if not is_counted:
+            return False
+        ((keys,),) = await session.fetch(staging.count_first(relation, SAMPLED_ROWS))
+        return keys == SAMPLED_ROWS
+
+    async def _write_any(self, session: Session, relation: Relation, rows: int) -> Counts | None:
+        """
+        Store any row of each key, and then the last ones of those keys that have several: most streams have none.
+
+        :returns: `None` if that could not be done, as a row may be to blame that is superseded; nothing is changed then.
+        """
+        staging = self._staging
+        try:
+            async with session.transaction():
+                inserted, updated = await self._write(session, staging.any_rows(relation))
+                if inserted + updated < rows:
+                    last = staging.last_of_several(relation)
+                    await session.execute(insert_into(staging, last) + on_conflict(staging, resets=self.resets))
+        except StatementError as error:
+            if not is_about_row(error) or await _count_keys(session, staging, relation) == rows:
+                raise
+            return None
+        return Counts(inserted, updated, superseded=rows - inserted - updated)
+
     async def _write(self, session: Session, query: str) -> tuple[int, int]:
         """:returns: How many rows were inserted, and updated."""
         staging = self._staging
         if staging.is_partial:
-            await session.fetch(_lock(staging, query, "NO KEY UPDATE"))
-            ((updated, inserted),) = await session.fetch(_update_or_insert(staging, query))
+            await session.fetch(lock_rows(staging, query, "NO KEY UPDATE"))
+            ((updated, inserted),) = await session.fetch(update_or_insert(staging, query))
             return inserted, updated
         statement = insert_into(staging, query) + on_conflict(staging, resets=self.resets)
         ((is_partitioned, is_counted, before),) = await session.fetch(COUNTED, str(staging.target.table.name))
@@ -165,7 +211,7 @@ class UpsertMerge:
             )
             return inserted, updated
         # rows of partitions do not tell whether they are new
-        ((existing,),) = await session.fetch(_lock(staging, query, "NO KEY UPDATE"))
+        ((existing,),) = await session.fetch(lock_rows(staging, query, "NO KEY UPDATE"))
         ((rows,),) = await session.fetch(f"SELECT count(*) FROM ({query}) q")
         written = await session.execute(statement)
         return rows - existing, written - (rows - existing)
@@ -181,7 +227,7 @@ class MirrorMerge(UpsertMerge):
     async def begin(self, session: Session) -> Counts:
         staging = self._staging
         table = staging.target.table.name
-        await session.execute(_lock_table(staging))
+        await session.execute(lock_table(staging))
         marked = staging.deleted_at
         missing = missing_rows(staging, self._spared)
         if marked is None:
@@ -206,7 +252,7 @@ class ReplaceMerge(UpsertMerge):
     async def begin(self, session: Session) -> Counts:
         staging = self._staging
         table = staging.target.table.name
-        await session.execute(_lock_table(staging))
+        await session.execute(lock_table(staging))
         ((is_referenced,),) = await session.fetch(REFERENCED, str(table))
         self._keeps = is_referenced and bool(staging.keys)
         condition = f" t WHERE {missing_rows(staging, None)}" if self._keeps else ""
@@ -219,82 +265,6 @@ class ReplaceMerge(UpsertMerge):
         query = staging.stored_rows(relation) if staging.keys else staging.ordered_rows(relation)
         inserted = await session.execute(insert_into(staging, query))
         return Counts(inserted, superseded=rows - inserted)
-
-
-def insert_into(staging: Staging, query: str) -> str:
-    """:returns: Statement that inserts the rows of a query."""
-    columns = [column.name for column in staging.target.columns]
-    is_overriding = any(column.identity is IdentityMode.ALWAYS for column in staging.target.columns)
-    overriding = " OVERRIDING SYSTEM VALUE" if is_overriding else ""
-    return f"INSERT INTO {staging.target.table.name} AS t ({names(columns)}){overriding} SELECT {names(columns)} FROM ({query}) q"
-
-
-def on_conflict(staging: Staging, *, resets: bool = False) -> str:
-    """
-    :param resets: True to give columns that are not named their default values.
-    :returns: What an insertion does with rows whose keys exist.
-    """
-    assigned = [f"{name} = EXCLUDED.{name}" for name in staging.updated]
-    if staging.deleted_at is not None:
-        assigned.append(f"{staging.deleted_at} = NULL")
-    if resets:
-        others = (c for c in staging.target.table.columns if c.name not in staging.named and c.generated is None)
-        assigned += [f"{column.name} = DEFAULT" for column in others]
-    if not assigned:
-        return f" ON CONFLICT ({names(staging.keys)}) DO NOTHING"
-    condition = f" WHERE {staging.is_newer('EXCLUDED', 't')}" if staging.is_versioned else ""
-    return f" ON CONFLICT ({names(staging.keys)}) DO UPDATE SET {', '.join(assigned)}{condition}"
-
-
-def missing_rows(staging: Staging, spared: str | None) -> str:
-    """:returns: Condition that the stream lacks a row of the table."""
-    keys = staging.keys_only(staging.rows_staged)
-    condition = f"NOT EXISTS (SELECT FROM ({keys}) s WHERE {staging.matches('t', 's')})"
-    if spared is not None:
-        condition += f" AND NOT EXISTS (SELECT FROM {spared} p WHERE {staging.matches('t', 'p')})"
-    return condition
-
-
-def _lock_table(staging: Staging) -> str:
-    """
-    :returns: Statement that lets others read the table, but not write: rows that they add would be neither in the stream nor
-        known to be missing.
-    """
-    return f"LOCK TABLE {staging.target.table.name} IN SHARE ROW EXCLUSIVE MODE"
-
-
-def _lock(staging: Staging, query: str, strength: str) -> str:
-    """:returns: Statement that locks the rows with keys of the stream, in the order of the keys."""
-    return (
-        f"SELECT count(*) FROM (SELECT FROM {staging.target.table.name} t"
-        f" JOIN ({query}) s ON {staging.matches('t', 's')}"
-        f" ORDER BY {names(staging.keys, 's.')} FOR {strength} OF t) q"
-    )
-
-
-def _update_or_insert(staging: Staging, query: str) -> str:
-    """
-    :returns: Query that updates the rows that exist, inserts the others, and counts both. Unlike `ON CONFLICT` it does not
-        ask existing rows for columns that are not named.
-    """
-    table, keys = staging.target.table.name, names(staging.keys, "t.")
-    matching = staging.matches("t", "s")
-    assigned = [f"{name} = s.{name}" for name in staging.updated]
-    if staging.deleted_at is not None:
-        assigned.append(f"{staging.deleted_at} = NULL")
-    if assigned:
-        existing = f"UPDATE {table} t SET {', '.join(assigned)} FROM source s WHERE {matching} RETURNING {keys}"
-    else:
-        existing = f"SELECT {keys} FROM {table} t, source s WHERE {matching}"
-    missing = (
-        f"SELECT * FROM source s WHERE NOT EXISTS (SELECT FROM existing e WHERE {staging.matches('e', 's')})"
-        f" ORDER BY {names(staging.keys, 's.')}"
-    )
-    return (
-        f"WITH source AS MATERIALIZED ({query}), existing AS ({existing}),"
-        f" inserted AS ({insert_into(staging, missing)}{on_conflict(staging)} RETURNING 1)"
-        f" SELECT {'(SELECT count(*) FROM existing)' if assigned else '0'}, (SELECT count(*) FROM inserted)"
-    )
 
 
 async def prepare_merge(session: Session, staging: Staging) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
-from pysqlsync_engine.data.hooks import Hook
+from pysqlsync_engine.data.encoding import plain_encoder
+from pysqlsync_engine.data.hooks import Detour, Hook
 from pysqlsync_engine.data.load_report import Counts, Outcome
 from pysqlsync_engine.data.parts import Part
 from pysqlsync_engine.data.target import LoadTarget
@@ -15,7 +16,7 @@ from pysqlsync_engine.dialect.postgresql.locating import add_labels, add_stubs, 
 from pysqlsync_engine.dialect.postgresql.merging import advance_identity, make_merge, prepare_merge
 from pysqlsync_engine.dialect.postgresql.refusals import is_about_row
 from pysqlsync_engine.dialect.postgresql.staging import Staging
-from pysqlsync_engine.dialect.postgresql.transfer import Transfer
+from pysqlsync_engine.dialect.postgresql.transfer import Transfer, watch_limits
 from pysqlsync_engine.dialect.postgresql.watermarks import find_watermark
 from pysqlsync_engine.errors import StatementError
 from pysqlsync_engine.session import Session
@@ -29,7 +30,9 @@ class StagedStore:
     def __init__(self, target: LoadTarget, transfers: Sequence[Transfer], rules: TextRules) -> None:
         self._target = target
         self._transfers = transfers
-        self.hooks: Sequence[Hook | None] = [transfer.hook for transfer in transfers]
+        self.hooks: Sequence[Hook | None] = [
+            transfer.hook if transfer.limits is None else watch_limits(transfer.hook) for transfer in transfers
+        ]
         self.text = rules
 
     async def prepare(self, session: Session) -> None:
@@ -46,7 +49,7 @@ class StagedStore:
         for statement in staging.create():
             await session.execute(statement)
         copier = Copier(session, self._target, staging.name, add_column=staging.add_column)
-        await copier.send(feed)
+        await self._send(copier, feed, staging)
         await add_labels(session, staging)
         await check_rows(session, staging, copier.numbers)
         await prepare_merge(session, staging)
@@ -55,6 +58,16 @@ class StagedStore:
         watermark = await find_watermark(session, staging)
         await advance_identity(session, self._target)
         return Outcome(counts + Counts(stubbed=stubbed), watermark)
+
+    async def _send(self, copier: Copier, feed: Feed, staging: Staging) -> None:
+        staging.has_infinite = False
+        try:
+            await copier.send(feed)
+        except Detour:
+            # rare enough for the other rows of such a stream to be looked at
+            staging.has_infinite = True
+            feed.recode(plain_encoder([transfer.hook for transfer in self._transfers]))
+            await copier.send(feed)
 
     async def _merge(self, session: Session, staging: Staging, copier: Copier) -> Counts:
         merge = make_merge(staging)

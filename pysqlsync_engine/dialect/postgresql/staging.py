@@ -52,6 +52,8 @@ class Staging:
         self.named = {column.name for column in target.columns}
         key = tuple(map(LocalId, target.key_names))
         self.keys: tuple[LocalId, ...] = key if self.named.issuperset(key) else ()
+        self.has_infinite = True
+        """False if no date or time was sent as an infinite one."""
         self.is_partial = any(not c.is_optional and c.name not in self.named for c in target.table.columns)
 
     def free_name(self, name: str) -> LocalId:
@@ -108,7 +110,7 @@ class Staging:
             name = transfer.column.name
             if transfer.lookup is not None:
                 joins.append(f' LEFT JOIN {transfer.lookup.table} l{position} ON l{position}."value" = s.{name}')
-            columns.append(f"{_expression(transfer, position)} AS {name}")
+            columns.append(f"{self._expression(transfer, position)} AS {name}")
         return f"SELECT {', '.join(columns)} FROM {relation.source} s{''.join(joins)}"
 
     def ordered_rows(self, relation: Relation) -> str:
@@ -145,6 +147,51 @@ class Staging:
     def keys_only(self, relation: Relation) -> str:
         """:returns: Query for the keys of the rows, each once."""
         return f"SELECT DISTINCT {names(self.keys)} FROM ({self.rows(relation)}) r"
+
+    @property
+    def is_plain(self) -> bool:
+        """
+        True if staged rows are stored as they are, and none of them is without a key. Such rows are sorted as they lie there; any
+        column more, such as their place, has each taken apart and put together anew, which is a tenth of an upsert.
+        """
+        is_converted = any(t.is_text or self._is_limited(t) for t in self.transfers)
+        return not is_converted and not any(c.nullable for c in self.target.columns if c.name in self.keys)
+
+    def _is_limited(self, transfer: Transfer) -> bool:
+        return self.has_infinite and transfer.limits is not None
+
+    def _expression(self, transfer: Transfer, position: int) -> str:
+        """:returns: The value of a column as the table will have it."""
+        name = f"s.{transfer.column.name}"
+        if transfer.lookup is not None:
+            return f'l{position}."id"'
+        if transfer.cast is not None:
+            return f"{name}::{transfer.cast}"
+        if transfer.limits is not None and self.has_infinite:
+            first, last = transfer.limits
+            return f"CASE {name} WHEN '-infinity' THEN {first} WHEN 'infinity' THEN {last} ELSE {name} END"
+        return name
+
+    def any_rows(self, relation: Relation) -> str:
+        """:returns: Query for one row of each key, whichever it is, in the order of the keys; for plain rows."""
+        keys = names(self.keys)
+        columns = names(column.name for column in self.target.columns)
+        return f"SELECT DISTINCT ON ({keys}) {columns} FROM {relation.source} s ORDER BY {keys}"
+
+    def last_of_several(self, relation: Relation) -> str:
+        """:returns: Query for the last row of each key that several have, in the order of the keys."""
+        keys = names(self.keys)
+        several = f"SELECT {keys} FROM ({self.rows(relation)}) o GROUP BY {keys} HAVING count(*) > 1"
+        return (
+            f"SELECT DISTINCT ON ({keys}) * FROM ({self.rows(relation)}) r WHERE ({keys}) IN ({several})"
+            f" ORDER BY {keys}, {self.number} DESC"
+        )
+
+    def count_first(self, relation: Relation, limit: int) -> str:
+        """:returns: Query for how many keys the rows have that were staged first, at most `limit` of them; for plain rows."""
+        keys = names(self.keys)
+        first = f"SELECT {keys} FROM {relation.source} s LIMIT {limit:d}"
+        return f"SELECT count(*) FROM (SELECT DISTINCT {keys} FROM ({first}) f) k"
 
     @property
     def is_versioned(self) -> bool:
@@ -196,19 +243,6 @@ def _has_no_equality(data_type: SqlType) -> bool:
             return _has_no_equality(element)
         case _:
             return isinstance(data_type, SqlInterval | SqlOpaque | SqlNamed)
-
-
-def _expression(transfer: Transfer, position: int) -> str:
-    """:returns: The value of a column as the table will have it."""
-    name = f"s.{transfer.column.name}"
-    if transfer.lookup is not None:
-        return f'l{position}."id"'
-    if transfer.cast is not None:
-        return f"{name}::{transfer.cast}"
-    if transfer.limits is not None:
-        first, last = transfer.limits
-        return f"CASE {name} WHEN '-infinity' THEN {first} WHEN 'infinity' THEN {last} ELSE {name} END"
-    return name
 
 
 def labels_of(lookup: Lookup, limit: int) -> str:
