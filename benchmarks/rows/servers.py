@@ -45,12 +45,13 @@ SETTINGS = {
 """Settings that decide how fast rows can be stored."""
 
 ROOM = {
-    "mysql": ("innodb_buffer_pool_size = 1073741824", "innodb_redo_log_capacity = 4294967296"),
-    "mariadb": ("innodb_buffer_pool_size = 1073741824",),
+    "postgresql": {"shared_buffers": "1GB"},
+    "mysql": {"innodb_buffer_pool_size": "1073741824", "innodb_redo_log_capacity": "4294967296"},
+    "mariadb": {"innodb_buffer_pool_size": "1073741824"},
 }
 """
-Tests are fine with less than the tables of a benchmark take. MySQL gets as much of a log as PostgreSQL has; MariaDB was slower with
-more than it has by itself.
+Tests are fine with less than the tables of a benchmark take, and than servers have by themselves. MySQL gets as much of a log as
+PostgreSQL has; MariaDB was slower with more than it has by itself.
 """
 
 
@@ -193,11 +194,11 @@ def bench_server(product: str) -> Generator[BenchServer]:
     from tests.servers import running
 
     try:
-        with running(TEST_SERVERS[product]) as started:
+        with running(TEST_SERVERS[product], ROOM[product] if product == "postgresql" else {}) as started:
             client: Sequence[str] = getattr(started, "client", None) or (getattr(started, "psql"),)  # noqa: B009 - one of the two is there
             server = BenchServer(product, started.administrator, tuple(client))
-            for setting in ROOM.get(product, ()):
-                server.execute(f"SET GLOBAL {setting}")
+            if server.dialect == "mysql":
+                server.execute(*(f"SET GLOBAL {name} = {value}" for name, value in ROOM[product].items()))
             with _with_database(server) as ours:
                 yield ours
     except ServerMissingError as error:
