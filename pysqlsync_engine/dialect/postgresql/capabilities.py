@@ -84,6 +84,7 @@ class Features:
     :param nulls_not_distinct: NULL can count as equal to NULL in unique keys, and a foreign key can reset some of its
         columns only (15).
     :param any_scale: Scales of numbers can be negative, or larger than the precision (15).
+    :param parameter_privileges: The right to change a setting can be granted (15).
     :param lenient_numbers: Text of a number can be in another base, or have underscores between digits (16).
     :param set_expression: The expression of a generated column can be replaced (17).
     :param virtual_columns: Columns can be computed when they are read, constraints can be declared and not enforced,
@@ -92,6 +93,7 @@ class Features:
 
     nulls_not_distinct: bool
     any_scale: bool
+    parameter_privileges: bool
     lenient_numbers: bool
     set_expression: bool
     virtual_columns: bool
@@ -102,6 +104,7 @@ def features_of(version: ServerVersion) -> Features:
     return Features(
         nulls_not_distinct=version.major >= 15,
         any_scale=version.major >= 15,
+        parameter_privileges=version.major >= 15,
         lenient_numbers=version.major >= 16,
         set_expression=version.major >= 17,
         virtual_columns=version.major >= 18,

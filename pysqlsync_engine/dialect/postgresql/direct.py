@@ -6,6 +6,7 @@ row on that cannot be stored so, rows go by way of a staging table.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 
 from pysqlsync_engine.data.encoding import plain_encoder
@@ -15,11 +16,13 @@ from pysqlsync_engine.data.load_report import Counts, Outcome
 from pysqlsync_engine.data.parts import Part
 from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.data.text import TextRules
+from pysqlsync_engine.dialect.postgresql.capabilities import Features
 from pysqlsync_engine.dialect.postgresql.claiming import claim_empty, is_empty
 from pysqlsync_engine.dialect.postgresql.copying import CannotSkipError, Copier
 from pysqlsync_engine.dialect.postgresql.feeding import Feed, fed
 from pysqlsync_engine.dialect.postgresql.lookup_ids import lookup_ids
 from pysqlsync_engine.dialect.postgresql.merging import advance_identity, count_own
+from pysqlsync_engine.dialect.postgresql.sparing import NOTE, may_spare, spared
 from pysqlsync_engine.dialect.postgresql.staged import StagedStore
 from pysqlsync_engine.dialect.postgresql.staging import Staging
 from pysqlsync_engine.dialect.postgresql.transfer import Transfer, watch_limits
@@ -72,8 +75,9 @@ class DirectStore:
 
     is_numbered = False
 
-    def __init__(self, target: LoadTarget, transfers: Sequence[Transfer], rules: TextRules) -> None:
+    def __init__(self, target: LoadTarget, transfers: Sequence[Transfer], rules: TextRules, features: Features) -> None:
         self._target = target
+        self._features = features
         self._transfers = transfers
         self._staged = StagedStore(target, transfers, rules)
         self._labels = lookup_ids(transfers, target.types)
@@ -94,24 +98,29 @@ class DirectStore:
 
     async def _store(self, session: Session, feed: Feed) -> Outcome:
         labels = [each for each in self._labels if each is not None]
+        table, lookups = self._target.table.name, [each.lookup for each in labels]
+        spares = bool(labels) and await may_spare(session, table, lookups, self._features)
         for each in labels:
-            await each.read(session)
+            await each.read(session, locks=spares)
         copier = Copier(
             session,
             self._target,
-            self._target.table.name,
+            table,
             takes_text=not labels,
             may_skip_rows=True,
-            checks_keys=bool(labels),
+            checks_keys=bool(labels) and not spares,
         )
+        notes = (NOTE,) if spares else ()
         try:
-            await copier.send(feed)
+            async with spared(session) if spares else nullcontext():
+                await copier.send(feed)
         except (Detour, CannotSkipError):
             feed.recode(plain_encoder(self._staged.hooks))
             outcome = await self._staged.store_from(session, feed)
-            return replace(outcome, counts=outcome.counts + Counts(inserted=copier.stored))
+            counts = outcome.counts + Counts(inserted=copier.stored)
+            return replace(outcome, counts=counts, notes=(*notes, *outcome.notes))
         await advance_identity(session, self._target)
-        return Outcome(Counts(inserted=copier.stored))
+        return Outcome(Counts(inserted=copier.stored), notes=notes)
 
 
 class FillingStore(DirectStore):

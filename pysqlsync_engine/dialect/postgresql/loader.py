@@ -31,9 +31,9 @@ class PostgreSQLLoader:
             return LenientStore(target, transfers, text_rules(target, features, strict=True), self._capabilities)
         rules = text_rules(target, features, strict=False)
         if inserts_directly(target, transfers):
-            return DirectStore(target, transfers, rules)
+            return DirectStore(target, transfers, rules, features)
         if fills_directly(target, transfers):
-            return FillingStore(target, transfers, rules)
+            return FillingStore(target, transfers, rules, features)
         return StagedStore(target, transfers, rules)
 
     async def count(self, session: Session, table: Table) -> int:

@@ -26,7 +26,7 @@ class LookupIds:
 
         :param hook: What makes a label of a value.
         """
-        self._lookup = lookup
+        self.lookup = lookup
         kind: Any = unwrap(annotation).type
         # values of other types may be equal to a member without standing for it
         kinds = {str, kind} if isinstance(kind, type) and issubclass(kind, enum.Enum) else {str}
@@ -37,9 +37,13 @@ class LookupIds:
             (("numbers", self._numbers), ("kinds", frozenset(kinds))),
         )
 
-    async def read(self, session: Session) -> None:
-        """Get the labels that there are; values with others raise `Detour`."""
-        rows = await session.fetch(labels_of(self._lookup, MAX_LABELS + 1))
+    async def read(self, session: Session, *, locks: bool) -> None:
+        """
+        Get the labels that there are; values with others raise `Detour`.
+
+        :param locks: True to let nobody delete them until the end of the transaction.
+        """
+        rows = await session.fetch(labels_of(self.lookup, MAX_LABELS + 1, locks=locks))
         self._numbers.clear()
         self._numbers.of_labels = dict(rows) if len(rows) <= MAX_LABELS else {}
 

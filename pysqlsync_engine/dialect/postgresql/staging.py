@@ -245,9 +245,12 @@ def _has_no_equality(data_type: SqlType) -> bool:
             return isinstance(data_type, SqlInterval | SqlOpaque | SqlNamed)
 
 
-def labels_of(lookup: Lookup, limit: int) -> str:
-    """:returns: Query for labels and their numbers."""
-    return f'SELECT "value", "id" FROM {lookup.table} LIMIT {limit:d}'
+def labels_of(lookup: Lookup, limit: int, *, locks: bool) -> str:
+    """
+    :param locks: True to lock them as a reference does.
+    :returns: Query for labels and their numbers.
+    """
+    return f'SELECT "value", "id" FROM {lookup.table} LIMIT {limit:d}{" FOR KEY SHARE" if locks else ""}'
 
 
 def names(columns: Iterable[LocalId], prefix: str = "") -> str:
