@@ -9,7 +9,6 @@ from dataclasses import replace
 import pytest
 
 from pysqlsync_engine.data.load_options import LoadMode
-from pysqlsync_engine.data.load_report import Counts
 from pysqlsync_engine.dialect.postgresql.session import PostgreSQLSession, connect
 from pysqlsync_engine.dialect.postgresql.sparing import NOTE
 from pysqlsync_engine.errors import LoadError, RowError, StatementError
@@ -46,12 +45,14 @@ async def session(postgresql: Server) -> AsyncIterator[PostgreSQLSession]:
         yield session
 
 
-async def load(session: PostgreSQLSession, rows: list[Row] = ROWS) -> tuple[bool, int]:
+async def load(
+    session: PostgreSQLSession, rows: list[Row] = ROWS, mode: LoadMode = LoadMode.INSERT
+) -> tuple[bool, int]:
     """:returns: Whether the report says that references were not checked, and how many were."""
     async with session.transaction():
         ((before,),) = await session.fetch(LOOKED_UP)
-        report = await store(session, THINGS, LoadMode.INSERT, FIELDS, rows)
-        assert report.counts == Counts(inserted=len(rows))
+        report = await store(session, THINGS, mode, FIELDS, rows)
+        assert report.counts.inserted + report.counts.updated == len(rows)
         ((after,),) = await session.fetch(LOOKED_UP)
         assert await role(session) == "origin"
     return NOTE in report.notes, after - before
@@ -68,6 +69,30 @@ async def colors_of(session: PostgreSQLSession) -> list[Row]:
 
 async def test_references_to_labels_are_not_checked_twice(session: PostgreSQLSession) -> None:
     assert await load(session) == (True, 0)
+    assert await colors_of(session) == ROWS
+
+
+@pytest.mark.parametrize("mode", [LoadMode.UPSERT, LoadMode.REPLACE, LoadMode.MIRROR])
+async def test_those_of_rows_that_are_merged_are_not(session: PostgreSQLSession, mode: LoadMode) -> None:
+    await session.execute("INSERT INTO things SELECT 2, id FROM colors WHERE value = 'blue'")
+    assert await load(session, mode=mode) == (True, 0)
+    assert await colors_of(session) == ROWS
+
+
+async def test_those_of_many_labels_are_not(session: PostgreSQLSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("staging", "locating", "lookup_ids"):
+        monkeypatch.setattr(f"pysqlsync_engine.dialect.postgresql.{module}.MAX_LABELS", 1)
+    async with session.transaction():
+        assert await load(session) == (True, 0)
+        (name,) = (await session.fetch("SELECT relname FROM pg_class WHERE relname ~ '^pysqlsync_.*_labels_1$'"))[0]
+        assert await session.fetch(f"SELECT value FROM {name} ORDER BY 1") == [("green",), ("red",)]
+    assert await colors_of(session) == ROWS
+
+
+async def test_rows_that_others_refer_to_are_checked_when_they_are_updated(session: PostgreSQLSession) -> None:
+    await session.execute("CREATE TABLE parts (thing int REFERENCES things)")
+    assert await load(session, ROWS[:1]) == (True, 0)
+    assert await load(session, ROWS, LoadMode.UPSERT) == (False, 2)
     assert await colors_of(session) == ROWS
 
 
@@ -137,13 +162,13 @@ async def test_a_setting_of_the_application_stays(session: PostgreSQLSession) ->
         assert (NOTE in report.notes, await role(session)) == (False, "local")
 
 
-async def test_rows_of_new_labels_are_checked_again(session: PostgreSQLSession) -> None:
+async def test_labels_that_the_stream_brings_are_not_looked_for(session: PostgreSQLSession) -> None:
     target = replace(THINGS, lookups=(Lookup(LocalId("color"), COLORS, extensible=True),))
     async with session.transaction():
         report = await store(session, target, LoadMode.INSERT, FIELDS, [*ROWS, (5, "white"), (6, "red")])
-        assert await session.fetch(LOOKED_UP) != [(0,)]
+        assert await session.fetch(LOOKED_UP) == [(0,)]
         assert await role(session) == "origin"
-    assert NOTE in report.notes
+    assert report.notes == (NOTE,)
     assert await colors_of(session) == [*ROWS, (5, "white"), (6, "red")]
 
 

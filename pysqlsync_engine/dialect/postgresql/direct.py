@@ -79,7 +79,7 @@ class DirectStore:
         self._target = target
         self._features = features
         self._transfers = transfers
-        self._staged = StagedStore(target, transfers, rules)
+        self._staged = StagedStore(target, transfers, rules, features)
         self._labels = lookup_ids(transfers, target.types)
         self.hooks: Sequence[Hook | None] = [
             watch_limits(transfer.hook)
@@ -99,7 +99,7 @@ class DirectStore:
     async def _store(self, session: Session, feed: Feed) -> Outcome:
         labels = [each for each in self._labels if each is not None]
         table, lookups = self._target.table.name, [each.lookup for each in labels]
-        spares = bool(labels) and await may_spare(session, table, lookups, self._features)
+        spares = bool(labels) and await may_spare(session, table, lookups, self._features, updates=False)
         for each in labels:
             await each.read(session, locks=spares)
         copier = Copier(
@@ -118,7 +118,7 @@ class DirectStore:
             feed.recode(plain_encoder(self._staged.hooks))
             outcome = await self._staged.store_from(session, feed)
             counts = outcome.counts + Counts(inserted=copier.stored)
-            return replace(outcome, counts=counts, notes=(*notes, *outcome.notes))
+            return replace(outcome, counts=counts, notes=tuple(dict.fromkeys((*notes, *outcome.notes))))
         await advance_identity(session, self._target)
         return Outcome(Counts(inserted=copier.stored), notes=notes)
 
@@ -152,7 +152,7 @@ class FillingStore(DirectStore):
         """Upsert the rows that are left."""
         highest = await find_highest(session, self._target)
         options = replace(self._target.options, mode=LoadMode.UPSERT, only_changed=False)
-        store = _RestStore(replace(self._target, options=options), self._transfers, self.text)
+        store = _RestStore(replace(self._target, options=options), self._transfers, self.text, self._features)
         feed.recode(plain_encoder(store.hooks))
         outcome = await store.store_from(session, feed)
         counts = outcome.counts
@@ -171,6 +171,6 @@ class _RestStore(StagedStore):
     own_rows = 0
     """How many did."""
 
-    async def _merge(self, session: Session, staging: Staging, copier: Copier) -> Counts:
+    async def _merge(self, session: Session, staging: Staging, copier: Copier, *, spares: bool) -> Counts:
         self.own_rows = await count_own(session, staging)
-        return await super()._merge(session, staging, copier)
+        return await super()._merge(session, staging, copier, spares=spares)

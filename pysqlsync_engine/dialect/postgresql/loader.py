@@ -34,7 +34,7 @@ class PostgreSQLLoader:
             return DirectStore(target, transfers, rules, features)
         if fills_directly(target, transfers):
             return FillingStore(target, transfers, rules, features)
-        return StagedStore(target, transfers, rules)
+        return StagedStore(target, transfers, rules, features)
 
     async def count(self, session: Session, table: Table) -> int:
         ((rows,),) = await session.fetch(f"SELECT count(*) FROM {table.name}")

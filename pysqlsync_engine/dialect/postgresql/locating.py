@@ -10,7 +10,7 @@ from pysqlsync_engine.data.stubs import insert_stubs
 from pysqlsync_engine.dialect.postgresql.copying import Numbers
 from pysqlsync_engine.dialect.postgresql.merging import Merge
 from pysqlsync_engine.dialect.postgresql.refusals import blamed_column, is_about_row, refuse
-from pysqlsync_engine.dialect.postgresql.staging import Relation, Staging, names
+from pysqlsync_engine.dialect.postgresql.staging import MAX_LABELS, Relation, Staging, names
 from pysqlsync_engine.errors import StatementError
 from pysqlsync_engine.model.id_types import LocalId
 from pysqlsync_engine.model.object_types import ForeignKeyConstraint, Lookup
@@ -32,6 +32,22 @@ async def add_labels(session: Session, staging: Staging) -> None:
                 f'INSERT INTO {lookup.table} ("value") SELECT DISTINCT s.{name} FROM {staging.name} s'
                 f' WHERE {unknown_label(name, lookup)} ORDER BY 1 ON CONFLICT ("value") DO NOTHING'
             )
+
+
+async def keep_labels(session: Session, staging: Staging, *, locks: bool) -> None:
+    """
+    Keep the labels that the rows are to be given numbers of, so that all statements see the same ones.
+
+    :param locks: True to let nobody delete them until the end of the transaction.
+    """
+    for position, transfer in enumerate(staging.transfers):
+        if transfer.lookup is None:
+            continue
+        kept = await session.execute(staging.keep_labels(position, all_of_them=True, locks=locks))
+        if kept > MAX_LABELS:
+            await session.execute(staging.drop_labels(position))
+            await session.execute(staging.keep_labels(position, all_of_them=False, locks=locks))
+    staging.look_up_kept()
 
 
 async def add_stubs(session: Session, staging: Staging) -> int:

@@ -7,14 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from pysqlsync_engine.data.hooks import Detour, Encode, Hook
-from pysqlsync_engine.dialect.postgresql.staging import labels_of
+from pysqlsync_engine.dialect.postgresql.staging import MAX_LABELS, labels_of
 from pysqlsync_engine.dialect.postgresql.transfer import Transfer
 from pysqlsync_engine.model.annotations import unwrap
 from pysqlsync_engine.model.object_types import Lookup
 from pysqlsync_engine.session import Session
-
-MAX_LABELS = 10_000
-"""Most labels that are read; with more of them, those of the rows are looked up on the server."""
 
 
 class LookupIds:

@@ -1,6 +1,6 @@
 """
-Spares the server a second look at references to lookup tables: the encoder has the numbers of labels from rows that are locked, so
-that nobody can delete them before the stream is committed.
+Spares the server a second look at references to lookup tables: the numbers of labels come from rows that are locked, so that nobody
+can delete them before the stream is committed.
 """
 
 from __future__ import annotations
@@ -39,30 +39,37 @@ _MAY_SPARE = """
         )
         AND NOT EXISTS (
             SELECT FROM pg_catalog.pg_trigger t
-            WHERE t.tgrelid = c.oid AND t.tgtype::integer & 4 <> 0
+            WHERE t.tgrelid = c.oid AND t.tgtype::integer & $4 <> 0
             AND NOT (t.tgisinternal AND t.tgenabled = 'O' AND t.tgconstraint IN (SELECT oid FROM checked))
         )
     FROM pg_catalog.pg_class c
     WHERE c.oid = pg_catalog.to_regclass($1)
 """
 """
-Whether references to lookup tables are all that triggers have to do when rows are added to a table: others have to run, those among
-them that check unique keys at the end. 4 is a trigger for INSERT (https://www.postgresql.org/docs/current/catalog-pg-trigger.html).
+Whether references to lookup tables are all that triggers have to do when rows of a table are written: others have to run, those among
+them that check unique keys at the end, and references of other tables to this one.
 """
+
+_ON_INSERT, _ON_UPDATE = 4, 16
+"""Kinds of triggers; https://github.com/postgres/postgres/blob/master/src/include/catalog/pg_trigger.h"""
 
 _SUPERUSER = "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"
 _PERMITTED = "SELECT pg_catalog.has_parameter_privilege('session_replication_role', 'SET')"
 _SET_ROLE = "SELECT pg_catalog.set_config('session_replication_role', $1, true)"
 
 
-async def may_spare(session: Session, table: QualifiedId, lookups: Sequence[Lookup], features: Features) -> bool:
+async def may_spare(
+    session: Session, table: QualifiedId, lookups: Sequence[Lookup], features: Features, *, updates: bool
+) -> bool:
     """
-    :param lookups: Those whose labels the encoder knows.
+    :param lookups: Those whose numbers of labels come from rows that are going to be locked.
+    :param updates: True if rows are updated as well as inserted.
     :returns: True if the server need not check the references to them: the session has the right to say so, and nothing else depends
         on it. Nobody can add a trigger or a constraint to the table from now on, until the end of the transaction.
     """
     ((is_permitted,),) = await session.fetch(_PERMITTED if features.parameter_privileges else _SUPERUSER)
-    arguments = str(table), [each.column.name for each in lookups], [str(each.table) for each in lookups]
+    kinds = _ON_INSERT | (_ON_UPDATE if updates else 0)
+    arguments = str(table), [each.column.name for each in lookups], [str(each.table) for each in lookups], kinds
     if not is_permitted or await session.fetch(_MAY_SPARE, *arguments) != [(True,)]:
         return False
     try:
