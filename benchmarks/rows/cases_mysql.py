@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 from benchmarks.rows import statements
-from benchmarks.rows.cases_postgresql import BYTES, HALVES, PYSQLSYNC, TUPLES, TWO, copying
-from benchmarks.rows.contest import PROJECT, Arena, Case, Command, Contestant, Start, client, own, peer
+from benchmarks.rows.cases_postgresql import BYTES, HALVES, PYSQLSYNC, TUPLES, TWO, copying, writing
+from benchmarks.rows.contest import PROJECT, Arena, Case, Command, Contestant, Start, client, clients, own, peer
 from benchmarks.rows.results import Goal
 
 LOAD_DATA = "LOAD DATA LOCAL, C client"
@@ -26,6 +26,7 @@ def _insert() -> Case:
         "Event",
         (
             Contestant(LOAD_DATA, copying("Event", "events.tsv")),
+            Contestant(LOAD_DATA + ", 2 at once", clients(*(writing("Event", half) for half in HALVES))),
             Contestant(BYTES, own("tsv", "events.tsv", table="Event")),
             Contestant(TWO, own("tsv", *HALVES, table="Event")),
             Contestant(TUPLES, own("tuples", "events.z.tsv", table="Event")),

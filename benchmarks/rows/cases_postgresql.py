@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.rows import statements
-from benchmarks.rows.contest import PROJECT, Arena, Case, Command, Contestant, Start, client, own, peer
+from benchmarks.rows.contest import PROJECT, Arena, Case, Command, Contestant, Start, Write, client, clients, own, peer
 from benchmarks.rows.inputs import Inputs
 from benchmarks.rows.results import Goal
 from benchmarks.rows.servers import BenchServer
@@ -22,13 +22,18 @@ BYTES, TWO, TUPLES = "engine: bytes", "engine: bytes, 2 streams", "engine: tuple
 EXECUTEMANY = "asyncpg executemany"
 
 
-def copying(table: str, name: str, *, form: str = "text", here: bool = True) -> Start:
+def writing(table: str, name: str, *, form: str = "text", here: bool = True) -> Write:
     """:returns: The server's own limit: its client copies a file, or the server reads it itself."""
 
     def write(server: BenchServer, inputs: Inputs) -> list[str]:
         return [statements.copy(server, statements.place(server, table), inputs.path(name), form=form, here=here)]
 
-    return client(write)
+    return write
+
+
+def copying(table: str, name: str, *, form: str = "text", here: bool = True) -> Start:
+    """:returns: One client that does it; see `writing`."""
+    return client(writing(table, name, form=form, here=here))
 
 
 def _insert() -> Case:
@@ -39,6 +44,7 @@ def _insert() -> Case:
         (
             Contestant(PSQL, copying("Event", "events.tsv")),
             Contestant("COPY FROM, read by the server", copying("Event", "events.tsv", here=False)),
+            Contestant(PSQL + ", 2 at once", clients(*(writing("Event", half) for half in HALVES))),
             Contestant(BYTES, own("tsv", "events.tsv", table="Event")),
             Contestant(TWO, own("tsv", *HALVES, table="Event")),
             Contestant("asyncpg copy_to_table, bytes", peer("bare_asyncpg", "raw", "events.tsv", table="Event")),

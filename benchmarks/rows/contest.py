@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from typing import Any
 
 from benchmarks.rows import statements
 from benchmarks.rows.inputs import Inputs
+from benchmarks.rows.programs.together import seconds_told
 from benchmarks.rows.results import CaseResult, Goal, Run
 from benchmarks.rows.servers import BenchServer
 
@@ -135,22 +135,39 @@ def _program(words: Sequence[str], action: str, files: Sequence[str], task: Mapp
     return start
 
 
-def client(write: Callable[[BenchServer, Inputs], Sequence[str]]) -> Start:
-    """
-    :param write: Makes the statements.
-    :returns: How the program of the server does a task.
-    """
+Write = Callable[[BenchServer, Inputs], Sequence[str]]
+"""Makes the statements of a task."""
+
+
+def client(write: Write) -> Start:
+    """:returns: How the program of the server does a task."""
 
     def start(arena: Arena) -> Command:
-        server = arena.opponent
-        lines = write(server, arena.inputs)
-        if server.dialect == "postgresql":
-            words = ["-c", r"\timing on", *(word for line in lines for word in ("-c", line))]
-        else:
-            words = ["-vvv", "-e", "; ".join(["START TRANSACTION", *lines, "COMMIT"])]
-        return Command(*server.command(*words))
+        return Command(*_client_command(arena, write))
 
     return start
+
+
+def clients(*writes: Write) -> Start:
+    """:returns: How several of them do parts of it at the same time."""
+
+    def start(arena: Arena) -> Command:
+        commands = [_client_command(arena, write) for write in writes]
+        environment = {"PATH": os.environ.get("PATH", os.defpath), **commands[0][1]}
+        request = {"commands": [words for words, _ in commands], "environment": environment}
+        return Command(
+            [sys.executable, "-m", "benchmarks.rows.programs.together"], {"PYTHONPATH": str(PROJECT)}, request
+        )
+
+    return start
+
+
+def _client_command(arena: Arena, write: Write) -> tuple[list[str], dict[str, str]]:
+    server = arena.opponent
+    lines = write(server, arena.inputs)
+    if server.dialect == "postgresql":
+        return server.command("-c", r"\timing on", *(word for line in lines for word in ("-c", line)))
+    return server.command("-vvv", "-e", "; ".join(["START TRANSACTION", *lines, "COMMIT"]))
 
 
 def run(command: Command) -> Run:
@@ -184,17 +201,11 @@ def run(command: Command) -> Run:
     )
 
 
-_PSQL_TIME = re.compile(r"^Time: ([0-9.]+) ms", re.MULTILINE)
-_MYSQL_TIME = re.compile(r"\((?:(\d+) min )?([0-9.]+) sec\)")
-
-
 def _told(command: Command, output: str) -> dict[str, Any]:
     if command.request is not None:
         told: dict[str, Any] = json.loads(output.strip().splitlines()[-1])
         return told
-    if found := _PSQL_TIME.findall(output):
-        return {"seconds": sum(map(float, found)) / 1000}
-    return {"seconds": sum(60 * int(m or 0) + float(s) for m, s in _MYSQL_TIME.findall(output))}
+    return {"seconds": seconds_told(output)}
 
 
 def compete(case: Case, arena: Arena, rounds: int, tell: Callable[[str], None]) -> CaseResult:

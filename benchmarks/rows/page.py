@@ -44,7 +44,7 @@ def _about(report: Report) -> Iterator[str]:
     yield "## Measured with"
     yield ""
     yield f"- {about['date']}; {about['machine']}; Python {about['python']}"
-    yield f"- medians of {about['rounds']} turns; load average {about['load']}"
+    yield f"- load average {about['load']}"
     if about.get("note"):
         yield f"- {about['note']}"
     yield f"- {_listed(about['packages'])}; others: {_listed(about['peers'])}"
@@ -65,7 +65,8 @@ def _case(case: CaseResult) -> Iterator[str]:
     yield f"## {PRODUCT_NAMES[case.server] + ': ' if case.server else ''}{case.title}"
     yield ""
     limit = f"; the limit is *{case.limit}*" if case.limit else ""
-    yield f"{case.rows:,} rows{limit}; engine of commit {case.commit}."
+    turns = max(map(len, case.runs.values()))
+    yield f"{case.rows:,} rows; {'one turn' if turns == 1 else f'medians of {turns} turns'}{limit}; engine of commit {case.commit}."
     yield ""
     yield _row(HEADINGS)
     yield _row(["---", *["---:"] * (len(HEADINGS) - 2), "---"])

@@ -81,23 +81,23 @@ class UpsertMerge(InsertMerge):
 
     async def _write(self, session: MySQLSession, part: str) -> tuple[int, int, int]:
         """:returns: Number of rows that are new, of those that exist, and of those that were changed."""
-        ((given,),) = await session.fetch(self._staging.count(part))
         if self._staging.is_partial:
             await lock_existing(session, self._staging, part)
-            return await self._update_and_insert(session, part, given)
+            return await self._update_and_insert(session, part)
         features = features_of(session.capabilities.version)
         if features.inherits_locks and self._staging.is_sorted and session.has_others and session.locks_rows_only:
             with suppress(_OvertakenError):
                 async with session.transaction():
-                    return await self._update_and_insert(session, part, given)
-        return await self._insert_or_update(session, part, given)
+                    return await self._update_and_insert(session, part)
+        return await self._insert_or_update(session, part)
 
-    async def _insert_or_update(self, session: MySQLSession, part: str, given: int) -> tuple[int, int, int]:
+    async def _insert_or_update(self, session: MySQLSession, part: str) -> tuple[int, int, int]:
         await session.execute(f"SET {HITS} = 0")
-        affected = await session.execute(self._upsert(part))
+        outcome = await session.run(self._upsert(part))
         ((existing,),) = await session.fetch(f"SELECT {HITS}")
+        given, _ = _told(outcome.message)
         # all rows count, and those that were changed once more
-        return given - int(existing), int(existing), affected - given
+        return given - int(existing), int(existing), outcome.affected - given
 
     def _upsert(self, part: str) -> str:
         """
@@ -118,7 +118,7 @@ class UpsertMerge(InsertMerge):
         staging = self._staging
         return [(quote(name), staging.values[name]) for name in staging.updated]
 
-    async def _update_and_insert(self, session: MySQLSession, part: str, given: int) -> tuple[int, int, int]:
+    async def _update_and_insert(self, session: MySQLSession, part: str) -> tuple[int, int, int]:
         """
         Write the rows that exist, then the others.
 
@@ -129,12 +129,13 @@ class UpsertMerge(InsertMerge):
         :raises _OvertakenError: if somebody has added one of the rows in between, as nobody can where gaps are locked.
         """
         staging = self._staging
+        ((given,),) = await session.fetch(staging.count(part))
         assigned = self._assigned() or [(quote(staging.keys[0]), f"t.{quote(staging.keys[0])}")]
         outcome = await session.run(
             f"UPDATE {staging.joined()} STRAIGHT_JOIN {staging.rows_of_key} ON {staging.matches('t')}"
             f" SET {', '.join(f't.{name} = {value}' for name, value in assigned)} WHERE {part}"
         )
-        existing, changed = _updated(outcome.message)
+        existing, changed = _told(outcome.message)
         inserted = 0
         if existing < given:
             join = f" LEFT JOIN {staging.rows_of_key} ON {staging.matches('t')}"
@@ -381,10 +382,11 @@ async def find_watermark(session: MySQLSession, staging: Staging) -> str | None:
     return next((value for (value,) in found), None)
 
 
-def _updated(message: str) -> tuple[int, int]:
+def _told(message: str) -> tuple[int, int]:
     """
-    :param message: `Rows matched: 40  Changed: 30  Warnings: 0`; the session asked for English.
-    :returns: How many rows were found, and how many of them were changed.
+    :param message: `Rows matched: 40  Changed: 30  Warnings: 0`, or `Records: 50  Duplicates: 30  Warnings: 0`; the session asked for
+        English.
+    :returns: How many rows were found or inserted, and how many of them were changed, or updated in the place of an insertion.
     """
-    matched, changed, *_ = map(int, re.findall(r": (\d+)", message))
-    return matched, changed
+    rows, changed, *_ = map(int, re.findall(r": (\d+)", message))
+    return rows, changed
