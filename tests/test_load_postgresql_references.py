@@ -122,6 +122,17 @@ async def test_triggers_run(session: PostgreSQLSession) -> None:
     assert [number for number, _ in await colors_of(session)] == [11, 12, 13, 14]
 
 
+async def test_rules_are_kept(session: PostgreSQLSession) -> None:
+    await session.execute("CREATE TABLE seen (id int)")
+    await session.execute("CREATE RULE also AS ON INSERT TO things DO ALSO INSERT INTO seen VALUES (NEW.id)")
+    rows = [*ROWS, (5, "white")]
+    target = replace(THINGS, lookups=(Lookup(LocalId("color"), COLORS, extensible=True),))
+    # a label that is new sends the rows by way of a statement that has rules
+    report = await store(session, target, LoadMode.INSERT, FIELDS, rows[::-1])
+    assert report.notes == ()
+    assert await session.fetch("SELECT id FROM seen ORDER BY id") == [(1,), (2,), (3,), (4,), (5,)]
+
+
 async def test_keys_that_are_checked_at_the_end_are_checked(session: PostgreSQLSession) -> None:
     await session.execute("ALTER TABLE things ADD UNIQUE (color) DEFERRABLE INITIALLY IMMEDIATE")
     with pytest.raises(LoadError, match="unique constraint"):

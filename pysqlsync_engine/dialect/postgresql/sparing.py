@@ -29,7 +29,7 @@ _MAY_SPARE = """
         WHERE k.conrelid = pg_catalog.to_regclass($1) AND k.contype = 'f' AND cardinality(k.conkey) = 1
     )
     SELECT
-        c.relkind = 'r'
+        c.relkind = 'r' AND NOT c.relhasrules
         AND pg_catalog.has_table_privilege(c.oid, 'UPDATE')
         AND pg_catalog.current_setting('session_replication_role') = 'origin'
         AND EXISTS (SELECT FROM checked)
@@ -47,7 +47,7 @@ _MAY_SPARE = """
 """
 """
 Whether references to lookup tables are all that triggers have to do when rows of a table are written: others have to run, those among
-them that check unique keys at the end, and references of other tables to this one.
+them that check unique keys at the end, and references of other tables to this one; and so have rules, which the setting stops as well.
 """
 
 _ON_INSERT, _ON_UPDATE = 4, 16
