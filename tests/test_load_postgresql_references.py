@@ -225,7 +225,6 @@ async def test_a_role_without_the_right_has_its_references_checked(
             assert await load(loader) == (is_spared, 0 if is_spared else 3)
         assert await colors_of(session) == ROWS
     finally:
-        if session.capabilities.version.major >= 15:
-            await session.execute(f"REVOKE ALL ON PARAMETER session_replication_role FROM {name}")
+        await session.execute(f"REVOKE ALL ON PARAMETER session_replication_role FROM {name}")
         await session.execute(f"DROP OWNED BY {name}")
         await session.execute(f"DROP ROLE {name}")

@@ -153,11 +153,9 @@ def clients(*writes: Write) -> Start:
 
     def start(arena: Arena) -> Command:
         commands = [_client_command(arena, write) for write in writes]
-        environment = {"PATH": os.environ.get("PATH", os.defpath), **commands[0][1]}
-        request = {"commands": [words for words, _ in commands], "environment": environment}
-        return Command(
-            [sys.executable, "-m", "benchmarks.rows.programs.together"], {"PYTHONPATH": str(PROJECT)}, request
-        )
+        environment = {"PYTHONPATH": str(PROJECT), **commands[0][1]}
+        request = {"commands": [words for words, _ in commands]}
+        return Command([sys.executable, "-m", "benchmarks.rows.programs.together"], environment, request)
 
     return start
 

@@ -118,7 +118,7 @@ class DirectStore:
             feed.recode(plain_encoder(self._staged.hooks))
             outcome = await self._staged.store_from(session, feed)
             counts = outcome.counts + Counts(inserted=copier.stored)
-            return replace(outcome, counts=counts, notes=tuple(dict.fromkeys((*notes, *outcome.notes))))
+            return replace(outcome, counts=counts, notes=(*notes, *outcome.notes))
         await advance_identity(session, self._target)
         return Outcome(Counts(inserted=copier.stored), notes=notes)
 

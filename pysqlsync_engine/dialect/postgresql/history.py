@@ -7,6 +7,7 @@ from datetime import UTC, date
 from pysqlsync_engine.data.fitting import simple_hook
 from pysqlsync_engine.data.load_options import History
 from pysqlsync_engine.data.load_report import Counts
+from pysqlsync_engine.dialect.postgresql.merge_statements import lock_table, missing_rows
 from pysqlsync_engine.dialect.postgresql.staging import Relation, Staging, names
 from pysqlsync_engine.errors import StatementError
 from pysqlsync_engine.model.data_types import SqlDate, SqlTimestamp
@@ -45,17 +46,13 @@ class HistoryMerge:
 
     async def begin(self, session: Session) -> Counts:
         """End versions whose keys the stream lacks."""
-        await session.execute(f"LOCK TABLE {self._table} IN SHARE ROW EXCLUSIVE MODE")
+        await session.execute(lock_table(self._staging))
         if not self._closes_missing:
             return Counts()
-        staging = self._staging
-        keys = staging.keys_only(staging.rows_staged)
-        condition = f"NOT EXISTS (SELECT FROM ({keys}) s WHERE {staging.matches('t', 's')})"
-        if self._spared is not None:
-            condition += f" AND NOT EXISTS (SELECT FROM {self._spared} p WHERE {staging.matches('t', 'p')})"
+        missing = missing_rows(self._staging, self._spared)
         return Counts(
             deleted=await session.execute(
-                f"UPDATE {self._table} t SET {self._ending()} WHERE t.{self._to} IS NULL AND {condition}"
+                f"UPDATE {self._table} t SET {self._ending()} WHERE t.{self._to} IS NULL AND {missing}"
             )
         )
 

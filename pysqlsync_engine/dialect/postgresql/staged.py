@@ -81,12 +81,11 @@ class StagedStore:
         return spares
 
     async def _send(self, copier: Copier, feed: Feed, staging: Staging) -> None:
-        staging.has_infinite = False
         try:
             await copier.send(feed)
+            staging.has_infinite = False
         except Detour:
             # rare enough for the other rows of such a stream to be looked at
-            staging.has_infinite = True
             feed.recode(plain_encoder([transfer.hook for transfer in self._transfers]))
             await copier.send(feed)
 

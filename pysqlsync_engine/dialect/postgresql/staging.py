@@ -190,11 +190,12 @@ class Staging:
         True if staged rows are stored as they are, and none of them is without a key. Such rows are sorted as they lie there; any
         column more, such as their place, has each taken apart and put together anew, which is a tenth of an upsert.
         """
-        is_converted = any(t.is_text or self._is_limited(t) for t in self.transfers)
+        is_converted = any(t.is_text or self._limits_of(t) is not None for t in self.transfers)
         return not is_converted and not any(c.nullable for c in self.target.columns if c.name in self.keys)
 
-    def _is_limited(self, transfer: Transfer) -> bool:
-        return self.has_infinite and transfer.limits is not None
+    def _limits_of(self, transfer: Transfer) -> tuple[str, str] | None:
+        """:returns: What stands for infinite values of a column, if there may be any."""
+        return transfer.limits if self.has_infinite else None
 
     def _expression(self, transfer: Transfer, position: int) -> str:
         """:returns: The value of a column as the table will have it."""
@@ -203,8 +204,8 @@ class Staging:
             return f'l{position}."id"'
         if transfer.cast is not None:
             return f"{name}::{transfer.cast}"
-        if transfer.limits is not None and self.has_infinite:
-            first, last = transfer.limits
+        if (limits := self._limits_of(transfer)) is not None:
+            first, last = limits
             return f"CASE {name} WHEN '-infinity' THEN {first} WHEN 'infinity' THEN {last} ELSE {name} END"
         return name
 
