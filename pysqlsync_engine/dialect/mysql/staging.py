@@ -309,11 +309,14 @@ class Staging:
         return f"SELECT CAST({name} AS CHAR) FROM {quote_table(self.name)} s WHERE {name} IS NOT NULL ORDER BY {order} DESC LIMIT 1"
 
     def unknown_labels(self, position: int) -> str:
-        """:returns: Query for numbers of rows whose label the lookup table lacks."""
+        """
+        :returns: Query for numbers of rows whose label the lookup table lacks; locks the labels of the others, which would be NULL in
+            the table if somebody deleted one before the rows are merged.
+        """
         label = f"s.{quote(self.transfers[position].column.name)}"
         return (
             f"SELECT s.{quote(self.number)} FROM {quote_table(self.name)} s{self.join(position)}"
-            f" WHERE {self.part()} AND {label} IS NOT NULL AND l{position}.`id` IS NULL"
+            f" WHERE {self.part()} AND {label} IS NOT NULL AND l{position}.`id` IS NULL LOCK IN SHARE MODE"
         )
 
     def add_labels(self, position: int, lookup: Lookup) -> str:

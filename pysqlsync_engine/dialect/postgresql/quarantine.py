@@ -16,7 +16,7 @@ from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.data.text import TextPart, TextRules
 from pysqlsync_engine.dialect.postgresql.checking import Checker
 from pysqlsync_engine.dialect.postgresql.copying import Copier
-from pysqlsync_engine.dialect.postgresql.locating import add_labels
+from pysqlsync_engine.dialect.postgresql.locating import add_labels, keep_labels
 from pysqlsync_engine.dialect.postgresql.merging import advance_identity, make_merge, prepare_merge
 from pysqlsync_engine.dialect.postgresql.refusals import is_about_row
 from pysqlsync_engine.dialect.postgresql.rejects import Rejected
@@ -57,6 +57,7 @@ class LenientStore:
         async for part in joined(parts):
             await copier.send(part)
         await add_labels(session, staging)
+        await keep_labels(session, staging, locks=False)
         await prepare_merge(session, staging)
         # the keys of rows that never were in the staging table are not known
         keeps_missing = rejected.rows > 0
