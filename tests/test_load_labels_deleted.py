@@ -101,6 +101,4 @@ async def test_a_label_that_is_deleted_before_the_merge_is_not_null_in_the_table
 
 
 async def found(session: Session) -> list[Row]:
-    return await session.fetch(
-        "SELECT d.id, s.value FROM doors d LEFT JOIN states s ON s.id = d.state ORDER BY d.id"
-    )
+    return await session.fetch("SELECT d.id, s.value FROM doors d LEFT JOIN states s ON s.id = d.state ORDER BY d.id")
