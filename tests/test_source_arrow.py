@@ -18,12 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pysqlsync_engine.data.arrow import ArrowBatches
-from pysqlsync_engine.data.arrow_text import as_re2
+from pysqlsync_engine.data.arrow_columns import as_re2
 from pysqlsync_engine.data.cells import RecordError
 from pysqlsync_engine.data.load_options import OnError
 from pysqlsync_engine.data.load_report import Speed
 from pysqlsync_engine.data.parquet import ParquetSource
-from pysqlsync_engine.data.parts import EncodedBatch, Rejects
+from pysqlsync_engine.data.parts import BinaryPart, EncodedBatch, Rejects
 from pysqlsync_engine.data.sources import ArrowSource, Fields, RecordSource
 from pysqlsync_engine.data.text import TextColumn, TextPart
 from pysqlsync_engine.data.tsv import TsvSource
@@ -92,6 +92,8 @@ async def sent_rows(way: Way, fields: Fields) -> tuple[list[Any], list[int], int
                 assert len(found) == part.rows
                 rows += found
                 text_rows += part.rows
+            case BinaryPart():
+                raise AssertionError("no store of these tests takes rows in a form of its own")
             case EncodedBatch():
                 rows += rows_of(part)
             case Rejects(bad):

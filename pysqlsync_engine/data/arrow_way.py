@@ -1,19 +1,30 @@
-"""The way of Apache Arrow: columns become text as a whole; a batch with a value that must not goes as tuples."""
+"""
+The way of Apache Arrow: columns become bytes as a whole, in the form of the server or as text; a batch with a value for which there is
+neither goes as tuples.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import aclosing
 from typing import Any
 
-from pysqlsync_engine.data.arrow_text import PART_ROWS, ColumnText, NotExactError
+from pysqlsync_engine.data.arrow_columns import (
+    PART_ROWS,
+    ChooseWriter,
+    ColumnFitter,
+    ColumnWriter,
+    NotExactError,
+    release_memory,
+)
+from pysqlsync_engine.data.arrow_text import ColumnText
 from pysqlsync_engine.data.batches import as_async, in_thread
 from pysqlsync_engine.data.cells import RecordError
 from pysqlsync_engine.data.encoding import TupleEncoder, bad_record, with_value
 from pysqlsync_engine.data.load_report import Speed
-from pysqlsync_engine.data.parts import Part, Rejects, Run
+from pysqlsync_engine.data.parts import BinaryPart, Part, Rejects, Run
 from pysqlsync_engine.data.record_text import bad_record_of
 from pysqlsync_engine.data.records import describe_row
 from pysqlsync_engine.data.sources import ArrowSource, ThreadSource
@@ -22,9 +33,12 @@ from pysqlsync_engine.data.text import TSV, TextPart, TextRules
 from pysqlsync_engine.errors import EngineError, LoadError, RowError, StatementError
 from pysqlsync_engine.session import Row
 
+RELEASED_PARTS = 16
+"""Parts after which the library lets go of memory that it keeps: seldom, as it takes about as long as to write one."""
+
 
 class ArrowWay:
-    """Makes text of columns while the server takes the rows before."""
+    """Makes bytes of columns while the server takes the rows before."""
 
     def __init__(
         self,
@@ -33,6 +47,7 @@ class ArrowWay:
         target: LoadTarget,
         rules: TextRules,
         encoder: TupleEncoder,
+        choose_writer: ChooseWriter | None,
     ) -> None:
         self.rows = 0
         self.batches = 0
@@ -43,8 +58,10 @@ class ArrowWay:
         self._target = target
         self._rules = rules
         self._encoder = encoder
+        self._choose_writer = choose_writer
         self._layout = tuple(range(len(target.columns)))
-        self._columns: ColumnText | None = None
+        self._writers: list[ColumnWriter] | None = None
+        self._written = 0
         self._tuple_rows = 0
         self._sent: Any = None
 
@@ -55,33 +72,50 @@ class ArrowWay:
 
     async def parts(self) -> AsyncGenerator[Part]:
         async with aclosing(_ahead(self._converted())) as converted:
-            async for batch, text in converted:
-                if text is None:
+            async for batch, writer, records in converted:
+                if writer is None:
                     for part in self._tuples(batch):
                         yield part
                     continue
                 self._sent = batch
-                part = TextPart(text, batch.num_rows, self.rows + 1, TSV, self._layout)
-                self.rows += part.rows
+                first = self.rows + 1
+                self.rows += batch.num_rows
                 self.batches += 1
-                self.sent_bytes += len(text)
-                yield part
+                self.sent_bytes += len(records)
+                if isinstance(writer, ColumnText):
+                    yield TextPart(records, batch.num_rows, first, TSV, self._layout)
+                else:
+                    yield BinaryPart(records, batch.num_rows, first)
 
-    async def _converted(self) -> AsyncGenerator[tuple[Any, bytes | None]]:
-        """:returns: Batches with their text; without it if they have to be sent as tuples."""
+    async def _converted(self) -> AsyncGenerator[tuple[Any, ColumnWriter | None, bytes]]:
+        """:returns: Batches, each with what was written and by whom; by nobody if it has to be sent as tuples."""
         loop = asyncio.get_running_loop()
         # always the same one, as the library keeps memory for each
         with ThreadPoolExecutor(1, "pysqlsync-arrow") as thread:
             try:
                 async with aclosing(self._batches(thread)) as batches:
                     async for batch in batches:
-                        columns = self._columns = self._columns or self._prepare(batch.schema)
+                        if self._writers is None:
+                            self._writers = self._prepare(batch.schema)
                         for start in range(0, batch.num_rows, PART_ROWS):
                             part = batch.slice(start, PART_ROWS)
-                            yield part, await loop.run_in_executor(thread, _write, columns, part)
+                            yield part, *await loop.run_in_executor(thread, self._write, self._writers, part)
             finally:
-                if self._columns is not None:
-                    self._columns.release()
+                if self._written:
+                    release_memory()
+
+    def _write(self, writers: Sequence[ColumnWriter], batch: Any) -> tuple[ColumnWriter | None, bytes]:
+        """:returns: The first of the writers that can write a batch, and what it has written."""
+        for writer in writers:
+            try:
+                records = writer.write(batch)
+            except NotExactError:
+                continue
+            self._written += 1
+            if self._written % RELEASED_PARTS == 0:
+                release_memory()
+            return writer, records
+        return None, b""
 
     def _batches(self, thread: Executor) -> AsyncGenerator[Any]:
         is_for_thread = isinstance(self._source, ThreadSource) and self._source.is_read_in_thread
@@ -89,11 +123,19 @@ class ArrowWay:
             return in_thread(self._given, thread)
         return as_async(self._given)
 
-    def _prepare(self, schema: Any) -> ColumnText:
-        columns = ColumnText(schema, self._target, self._rules)
-        if columns.obstacle is not None:
-            self.notes = (f"columns are sent as tuples: {columns.obstacle}",)
-        return columns
+    def _prepare(self, schema: Any) -> list[ColumnWriter]:
+        """:returns: What may write the columns, the fastest first."""
+        fitter = ColumnFitter(schema, self._target, self._rules)
+        writers: list[ColumnWriter] = []
+        if fitter.obstacle is None and self._choose_writer is not None:
+            own = self._choose_writer(fitter.columns)
+            writers += [] if own is None else [own]
+        text = ColumnText(fitter, self._rules)
+        if text.obstacle is None:
+            writers.append(text)
+        elif not writers:
+            self.notes = (f"columns are sent as tuples: {text.obstacle}",)
+        return writers
 
     def _tuples(self, batch: Any) -> Iterator[Part]:
         self._sent = None
@@ -136,16 +178,6 @@ class ArrowWay:
             return self._encoder.with_value(error)
         rows = self._source.rows(self._sent.slice(error.row - first, 1), error.row)
         return with_value(error, Run(rows, error.row), self._target)
-
-
-def _write(columns: ColumnText, batch: Any) -> bytes | None:
-    """:returns: The text of a batch; `None` if it has to be sent as tuples."""
-    if columns.obstacle is not None:
-        return None
-    try:
-        return columns.write(batch)
-    except NotExactError:
-        return None
 
 
 async def _ahead(items: AsyncGenerator[Any]) -> AsyncGenerator[Any]:

@@ -8,6 +8,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Protocol
 
+from pysqlsync_engine.data.arrow_columns import ChooseWriter
 from pysqlsync_engine.data.batches import estimate_part
 from pysqlsync_engine.data.hooks import Hook
 from pysqlsync_engine.data.journal import BatchRecordedError, Journal, Recorder
@@ -40,6 +41,11 @@ class RowStore(Protocol):
     @property
     def text(self) -> TextRules:
         """Which text it takes as it is."""
+        ...
+
+    @property
+    def choose_writer(self) -> ChooseWriter | None:
+        """Chooses what writes columns in a form of its own, which it takes with less work than text; `None` if it has none."""
         ...
 
     async def prepare(self, session: Session) -> None:

@@ -8,7 +8,7 @@ from os import PathLike, fspath
 from typing import Any
 
 from pysqlsync_engine.data.arrow import ArrowRows, RowsOfBatches
-from pysqlsync_engine.data.arrow_text import PART_ROWS
+from pysqlsync_engine.data.arrow_columns import PART_ROWS
 from pysqlsync_engine.data.chunks import transform
 from pysqlsync_engine.data.sources import Batches, Fields, Window
 from pysqlsync_engine.data.windows import BATCH_ROWS, Select, window_filter

@@ -97,5 +97,20 @@ class Rejects:
     rows: tuple[Reject, ...]
 
 
-Part: TypeAlias = EncodedBatch | TextPart | Rejects
+@dataclass(frozen=True, slots=True)
+class BinaryPart:
+    """
+    Rows in a form of the server's own.
+
+    :param records: The rows, one after another, with nothing before or after them.
+    :param rows: How many these are.
+    :param first: Number of the first one in the stream, from 1.
+    """
+
+    records: bytes
+    rows: int
+    first: int
+
+
+Part: TypeAlias = EncodedBatch | TextPart | BinaryPart | Rejects
 """Some rows of a stream, in order."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Protocol
 
+from pysqlsync_engine.data.arrow_columns import ChooseWriter
 from pysqlsync_engine.data.arrow_way import ArrowWay
 from pysqlsync_engine.data.batches import Lenient, bounded
 from pysqlsync_engine.data.collecting import rare_collections
@@ -83,6 +84,11 @@ class Wants(Protocol):
         """Which text it takes as it is."""
         ...
 
+    @property
+    def choose_writer(self) -> ChooseWriter | None:
+        """Chooses what writes columns in a form of its own, which it takes with less work than text; `None` if it has none."""
+        ...
+
 
 def choose_way(source: RecordSource, window: Window | None, target: LoadTarget, store: Wants) -> Way:
     """:returns: The fastest way that source and store have in common; its notes say why there is no faster one."""
@@ -90,7 +96,7 @@ def choose_way(source: RecordSource, window: Window | None, target: LoadTarget, 
     if isinstance(source, ArrowSource) and store.text.obstacle is None:
         batches = source.record_batches(window)
         if batches is not None:
-            return ArrowWay(source, batches, target, store.text, encoder)
+            return ArrowWay(source, batches, target, store.text, encoder, store.choose_writer)
     if not isinstance(source, TextSource):
         return TupleWay(source, window, encoder)
     obstacle = find_obstacle(source.form, source.fields, target, store.text)

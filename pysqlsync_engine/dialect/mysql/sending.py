@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from pysqlsync_engine.data.batches import FIRST_SHARE, abandon, joined
-from pysqlsync_engine.data.parts import EncodedBatch, Part, Rejects
+from pysqlsync_engine.data.parts import BinaryPart, EncodedBatch, Part, Rejects
 from pysqlsync_engine.data.text import TextPart
 from pysqlsync_engine.dialect.mysql.raw_table import Raw
 from pysqlsync_engine.dialect.mysql.refusals import is_about_row
@@ -118,6 +118,8 @@ async def _gather(parts: AsyncIterator[Part]) -> AsyncGenerator[Sendable | Rejec
             if isinstance(part, TextPart):
                 texts.append(part)
                 size += len(part.records)
+            elif isinstance(part, BinaryPart):
+                raise TypeError("expected rows as text or as values; got them in the form of another server")
             else:
                 yield part
         if texts:

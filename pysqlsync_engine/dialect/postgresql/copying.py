@@ -7,13 +7,14 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Protocol, runtime_checkable
 
 from pysqlsync_engine.data.hooks import Detour
-from pysqlsync_engine.data.parts import EncodedBatch
+from pysqlsync_engine.data.parts import BinaryPart, EncodedBatch
 from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.data.text import TextPart
 from pysqlsync_engine.dialect.postgresql.feeding import (
     MAX_CHECKED_ROW_BYTES,
     MAX_COPY_ROW_BYTES,
     MAX_KEPT_ROW_BYTES,
+    BinaryRun,
     Feed,
     Numbers,
     RowRun,
@@ -43,6 +44,10 @@ class CopySession(Session, Protocol):
         :returns: Number of rows sent.
         :raises StatementError: if the driver or the server refuses a value.
         """
+        ...
+
+    async def copy_binary(self, table: QualifiedId, columns: Sequence[str], chunks: AsyncIterator[bytes]) -> int:
+        """Stream rows in the form of the server into a table; see the session of this dialect."""
         ...
 
     async def copy_text(
@@ -110,6 +115,8 @@ class Copier:
         while (part := await feed.next()) is not None:
             if isinstance(part, TextPart):
                 await self.send_text(part, feed)
+            elif isinstance(part, BinaryPart):
+                await self._send_binary(part, feed)
             elif isinstance(part, EncodedBatch):
                 await self.send_rows(part, feed)
 
@@ -138,10 +145,32 @@ class Copier:
                 error.row = None if error.row is None else run.number_of_line(error.row)
                 self.refusal = error
                 refuse(self._target, error)
+        self._check(run, read)
+        self._add(run, read)
+
+    async def _send_binary(self, part: BinaryPart, feed: Feed) -> None:
+        """Send rows in the form of the server by one COPY."""
+        if not self._takes_text:
+            feed.give_back([part])
+            raise CannotSkipError
+        run = BinaryRun(part, feed, keeps=self._saves)
+        async with self._saved(run, feed):
+            try:
+                read = await self._session.copy_binary(self._table, self._names, run.chunks())
+            except StatementError as error:
+                if error is run.failure:
+                    raise
+                error.row = None if error.row is None else run.numbers.number_of(error.row)
+                self.refusal = error
+                refuse(self._target, error)
+        self._check(run, read)
+        self._add(run, read)
+
+    def _check(self, run: Sending, read: int) -> None:
+        """:raises LoadError: if the server has not read as many rows as were sent."""
         if read > run.numbers.rows or (read < run.numbers.rows and not self._may_skip_rows):
             table = self._target.table.name.display
-            raise LoadError(f"{table}: the server read {read} rows of text; expected {run.numbers.rows}")
-        self._add(run, read)
+            raise LoadError(f"{table}: the server read {read} rows; expected {run.numbers.rows}")
 
     async def send_rows(self, batch: EncodedBatch, feed: Feed | None = None) -> None:
         """

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 
+from pysqlsync_engine.data.arrow_columns import ColumnWriter, FittedColumn
 from pysqlsync_engine.data.encoding import plain_encoder
 from pysqlsync_engine.data.hooks import Detour, Hook
 from pysqlsync_engine.data.load_options import LoadMode, OnDuplicate
@@ -16,6 +17,7 @@ from pysqlsync_engine.data.load_report import Counts, Outcome
 from pysqlsync_engine.data.parts import Part
 from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.data.text import TextRules
+from pysqlsync_engine.dialect.postgresql.binary_rows import choose_binary
 from pysqlsync_engine.dialect.postgresql.capabilities import Features
 from pysqlsync_engine.dialect.postgresql.claiming import claim_empty, is_empty
 from pysqlsync_engine.dialect.postgresql.copying import CannotSkipError, Copier
@@ -88,6 +90,9 @@ class DirectStore:
             for transfer, labels in zip(transfers, self._labels, strict=True)
         ]
         self.text = rules
+
+    def choose_writer(self, columns: Sequence[FittedColumn]) -> ColumnWriter | None:
+        return choose_binary(columns, self._transfers)
 
     async def prepare(self, session: Session) -> None:
         del session

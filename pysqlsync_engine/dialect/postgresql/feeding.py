@@ -13,8 +13,9 @@ from pysqlsync_engine.data.batches import abandon, estimate_part
 from pysqlsync_engine.data.codec import NumberedEncoder
 from pysqlsync_engine.data.guard import record_pattern
 from pysqlsync_engine.data.hooks import Detour
-from pysqlsync_engine.data.parts import EncodedBatch, Part, Run
+from pysqlsync_engine.data.parts import BinaryPart, EncodedBatch, Part, Run
 from pysqlsync_engine.data.text import TextFormat, TextPart
+from pysqlsync_engine.dialect.postgresql.binary_rows import HEADER, TRAILER
 from pysqlsync_engine.errors import UNSENDABLE, StatementError
 from pysqlsync_engine.session import Row
 
@@ -199,6 +200,36 @@ class TextRun(Sending):
             return self.numbers.number_of(line)
         text = b"".join(part.records for part in self.taken if isinstance(part, TextPart))
         return self.numbers.number_of(_place_of_line(text, self.first.form, line))
+
+
+class BinaryRun(Sending):
+    """Rows in the form of the server that follow each other."""
+
+    def __init__(self, first: BinaryPart, feed: Feed | None, *, keeps: bool = False) -> None:
+        """Begin with a part; see `Sending`."""
+        super().__init__(feed, keeps=keeps)
+        self.first = first
+
+    async def chunks(self) -> AsyncGenerator[bytes]:
+        """:returns: What binary COPY reads, from the header to the trailer."""
+        part: BinaryPart | None = self.first
+        size, limit = 0, MAX_KEPT_BYTES if self._keeps else MAX_COPY_BYTES
+        yield HEADER
+        while part is not None:
+            self.numbers.add(part.first, part.rows)
+            if self._keeps:
+                self.taken.append(part)
+            yield part.records
+            size += len(part.records)
+            part = await self._next() if size < limit else None
+        yield TRAILER
+
+    async def _next(self) -> BinaryPart | None:
+        part = await self._following()
+        if isinstance(part, BinaryPart):
+            return part
+        self._give_back(part)
+        return None
 
 
 class RowRun(Sending):

@@ -10,7 +10,7 @@ from pysqlsync_engine.data.batches import joined
 from pysqlsync_engine.data.guard import record_pattern
 from pysqlsync_engine.data.hooks import Hook
 from pysqlsync_engine.data.load_report import Counts, Outcome
-from pysqlsync_engine.data.parts import EncodedBatch, Part, Reject, Rejects, Run
+from pysqlsync_engine.data.parts import BinaryPart, EncodedBatch, Part, Reject, Rejects, Run
 from pysqlsync_engine.data.records import describe_row
 from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.data.text import TextPart, TextRules
@@ -34,6 +34,7 @@ class LenientStore:
     """Sets rows aside that cannot be stored; see `RowStore` for what its methods promise."""
 
     is_numbered = False
+    choose_writer = None
 
     def __init__(
         self, target: LoadTarget, transfers: Sequence[Transfer], rules: TextRules, capabilities: Capabilities
@@ -103,6 +104,8 @@ class LenientCopier:
         if isinstance(part, Rejects):
             await self._rejected.write(self._session, part.rows)
             return
+        if isinstance(part, BinaryPart):
+            raise TypeError("expected rows as text or as values, which can be taken apart; got them in binary form")
         pieces = deque(_runs_of(part))
         while pieces:
             piece = pieces.popleft()

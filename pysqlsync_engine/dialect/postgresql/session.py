@@ -158,24 +158,16 @@ class PostgreSQLSession:
 
     async def copy(self, table: QualifiedId, columns: Sequence[str], batches: AsyncIterator[Iterable[Row]]) -> int:
         feed = DriverFeed(batches)
-        statement = f"COPY {table}"
         try:
-            with _translated(statement):
+            with _placed(feed, table, columns):
                 async with aclosing(each_row(feed)) as rows:
                     tag: str = await self._connection.copy_records_to_table(
                         table.name, schema_name=table.namespace, columns=list(columns), records=rows
                     )
-        except StatementError as error:
-            if feed.error is not None:
-                # the driver cannot tell its own failures from those of whoever makes the rows
-                raise feed.error from feed.error.__cause__
-            error.row, column = copy_place(_field(error.__cause__, "context"), table.name)
-            error.column = error.column or (column if column in columns else None)
-            raise
         except UNSENDABLE as error:
             if error is feed.error:
                 raise
-            raise StatementError(f"a value cannot be sent: {error}", statement=statement) from error
+            raise StatementError(f"a value cannot be sent: {error}", statement=f"COPY {table}") from error
         return affected(tag)
 
     async def copy_text(
@@ -198,23 +190,45 @@ class PostgreSQLSession:
         :returns: Number of rows that the server read.
         :raises StatementError: if it refuses one; its `row` is then the line, counted from the first of the chunks.
         """
-        feed = DriverFeed(chunks)
         options: dict[str, Any] = {"format": "text", "delimiter": delimiter, "null": null, "encoding": "UTF8"}
         if quote is not None:
             options |= {"format": "csv", "quote": quote, "force_null": list(columns)}
-        try:
-            with _translated(f"COPY {table}"):
-                tag: str = await self._connection.copy_to_table(
-                    table.name, schema_name=table.namespace, columns=list(columns), source=feed, **options
-                )
-        except StatementError as error:
-            if feed.error is not None:
-                # the driver cannot tell its own failures from those of whoever reads a file
-                raise feed.error from None
-            error.row, column = copy_place(_field(error.__cause__, "context"), table.name)
-            error.column = error.column or (column if column in columns else None)
-            raise
+        return await self._copy_bytes(table, columns, chunks, options)
+
+    async def copy_binary(self, table: QualifiedId, columns: Sequence[str], chunks: AsyncIterator[bytes]) -> int:
+        """
+        Stream rows into a table by one binary COPY.
+
+        :param chunks: Its header, rows, and its trailer.
+        :returns: Number of rows that the server read.
+        :raises StatementError: if it refuses one; its `row` is then counted from the first one.
+        """
+        return await self._copy_bytes(table, columns, chunks, {"format": "binary"})
+
+    async def _copy_bytes(
+        self, table: QualifiedId, columns: Sequence[str], chunks: AsyncIterator[bytes], options: dict[str, Any]
+    ) -> int:
+        feed = DriverFeed(chunks)
+        with _placed(feed, table, columns):
+            tag: str = await self._connection.copy_to_table(
+                table.name, schema_name=table.namespace, columns=list(columns), source=feed, **options
+            )
         return affected(tag)
+
+
+@contextmanager
+def _placed(feed: DriverFeed[Any], table: QualifiedId, columns: Sequence[str]) -> Generator[None]:
+    """Errors of a COPY that tell the row at fault, and the column if it is known; or what its rows were made of has failed with."""
+    try:
+        with _translated(f"COPY {table}"):
+            yield
+    except StatementError as error:
+        if feed.error is not None:
+            # the driver cannot tell its own failures from those of whoever makes the rows
+            raise feed.error from feed.error.__cause__
+        error.row, column = copy_place(_field(error.__cause__, "context"), table.name)
+        error.column = error.column or (column if column in columns else None)
+        raise
 
 
 def _is_closed(connection: Any) -> bool:

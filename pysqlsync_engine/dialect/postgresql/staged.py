@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import nullcontext
 
+from pysqlsync_engine.data.arrow_columns import ColumnWriter, FittedColumn
 from pysqlsync_engine.data.encoding import plain_encoder
 from pysqlsync_engine.data.hooks import Detour, Hook
 from pysqlsync_engine.data.load_options import LoadMode
@@ -12,6 +13,7 @@ from pysqlsync_engine.data.load_report import Counts, Outcome
 from pysqlsync_engine.data.parts import Part
 from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.data.text import TextRules
+from pysqlsync_engine.dialect.postgresql.binary_rows import choose_binary
 from pysqlsync_engine.dialect.postgresql.capabilities import Features
 from pysqlsync_engine.dialect.postgresql.copying import Copier
 from pysqlsync_engine.dialect.postgresql.feeding import Feed, fed
@@ -42,6 +44,9 @@ class StagedStore:
             transfer.hook if transfer.limits is None else watch_limits(transfer.hook) for transfer in transfers
         ]
         self.text = rules
+
+    def choose_writer(self, columns: Sequence[FittedColumn]) -> ColumnWriter | None:
+        return choose_binary(columns, self._transfers)
 
     async def prepare(self, session: Session) -> None:
         del session
