@@ -6,9 +6,10 @@ neither goes as tuples.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import aclosing
+from functools import cached_property
 from typing import Any
 
 from pysqlsync_engine.data.arrow_columns import (
@@ -33,7 +34,7 @@ from pysqlsync_engine.data.text import TSV, TextPart, TextRules
 from pysqlsync_engine.errors import EngineError, LoadError, RowError, StatementError
 from pysqlsync_engine.session import Row
 
-RELEASED_PARTS = 16
+RELEASED_PARTS = 4
 """Parts after which the library lets go of memory that it keeps: seldom, as it takes about as long as to write one."""
 
 
@@ -60,8 +61,7 @@ class ArrowWay:
         self._encoder = encoder
         self._choose_writer = choose_writer
         self._layout = tuple(range(len(target.columns)))
-        self._writers: list[ColumnWriter] | None = None
-        self._written = 0
+        self._writers: _Writers | None = None
         self._tuple_rows = 0
         self._sent: Any = None
 
@@ -99,23 +99,10 @@ class ArrowWay:
                             self._writers = self._prepare(batch.schema)
                         for start in range(0, batch.num_rows, PART_ROWS):
                             part = batch.slice(start, PART_ROWS)
-                            yield part, *await loop.run_in_executor(thread, self._write, self._writers, part)
+                            yield part, *await loop.run_in_executor(thread, self._writers.write, part)
             finally:
-                if self._written:
+                if self._writers is not None:
                     release_memory()
-
-    def _write(self, writers: Sequence[ColumnWriter], batch: Any) -> tuple[ColumnWriter | None, bytes]:
-        """:returns: The first of the writers that can write a batch, and what it has written."""
-        for writer in writers:
-            try:
-                records = writer.write(batch)
-            except NotExactError:
-                continue
-            self._written += 1
-            if self._written % RELEASED_PARTS == 0:
-                release_memory()
-            return writer, records
-        return None, b""
 
     def _batches(self, thread: Executor) -> AsyncGenerator[Any]:
         is_for_thread = isinstance(self._source, ThreadSource) and self._source.is_read_in_thread
@@ -123,18 +110,12 @@ class ArrowWay:
             return in_thread(self._given, thread)
         return as_async(self._given)
 
-    def _prepare(self, schema: Any) -> list[ColumnWriter]:
-        """:returns: What may write the columns, the fastest first."""
+    def _prepare(self, schema: Any) -> _Writers:
         fitter = ColumnFitter(schema, self._target, self._rules)
-        writers: list[ColumnWriter] = []
-        if fitter.obstacle is None and self._choose_writer is not None:
-            own = self._choose_writer(fitter.columns)
-            writers += [] if own is None else [own]
-        text = ColumnText(fitter, self._rules)
-        if text.obstacle is None:
-            writers.append(text)
-        elif not writers:
-            self.notes = (f"columns are sent as tuples: {text.obstacle}",)
+        choose = None if fitter.obstacle is not None else self._choose_writer
+        writers = _Writers(fitter, self._rules, None if choose is None else choose(fitter.columns))
+        if writers.obstacle is not None:
+            self.notes = (f"columns are sent as tuples: {writers.obstacle}",)
         return writers
 
     def _tuples(self, batch: Any) -> Iterator[Part]:
@@ -178,6 +159,46 @@ class ArrowWay:
             return self._encoder.with_value(error)
         rows = self._source.rows(self._sent.slice(error.row - first, 1), error.row)
         return with_value(error, Run(rows, error.row), self._target)
+
+
+class _Writers:
+    """What may write the columns of a stream, the fastest first."""
+
+    def __init__(self, fitter: ColumnFitter, rules: TextRules, own: ColumnWriter | None) -> None:
+        """:param own: Writes the form of the server; `None` if nothing does."""
+        self._fitter = fitter
+        self._rules = rules
+        self._own = own
+        self._written = 0
+
+    @cached_property
+    def _text(self) -> ColumnText:
+        """Not there before it is needed, as that part of the library takes memory."""
+        return ColumnText(self._fitter, self._rules)
+
+    @property
+    def obstacle(self) -> str | None:
+        """Why all rows have to be sent as tuples; `None` if they need not."""
+        return self._text.obstacle if self._own is None else None
+
+    def write(self, batch: Any) -> tuple[ColumnWriter | None, bytes]:
+        """:returns: The first of the writers that can write a batch, and what it has written; nobody if it has to be sent as tuples."""
+        for writer in self._all():
+            try:
+                records = writer.write(batch)
+            except NotExactError:
+                continue
+            self._written += 1
+            if self._written % RELEASED_PARTS == 0:
+                release_memory()
+            return writer, records
+        return None, b""
+
+    def _all(self) -> Iterator[ColumnWriter]:
+        if self._own is not None:
+            yield self._own
+        if self._text.obstacle is None:
+            yield self._text
 
 
 async def _ahead(items: AsyncGenerator[Any]) -> AsyncGenerator[Any]:
