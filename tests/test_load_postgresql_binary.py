@@ -24,7 +24,7 @@ from pysqlsync_engine.data.sources import Fields
 from pysqlsync_engine.dialect.postgresql.session import PostgreSQLSession
 from pysqlsync_engine.errors import LoadError, RowError
 from pysqlsync_engine.factory import get_dialect
-from pysqlsync_engine.model.data_types import SqlInteger, SqlJson, SqlNamed, SqlNetworkAddress
+from pysqlsync_engine.model.data_types import SqlCharacter, SqlInteger, SqlJson, SqlNamed, SqlNetworkAddress
 from pysqlsync_engine.model.id_types import QualifiedId
 from pysqlsync_engine.model.key_types import PrimaryKey
 from tests.exact_values import CASES, Case, fits_decimal, has_offset, is_same, read_back
@@ -408,6 +408,40 @@ async def test_text_of_a_type_that_is_not_known_is_left_to_the_server(postgresql
         assert await connection.session.fetch("SELECT value FROM counters") == [(1234,)]
 
 
+@pytest.mark.parametrize("mode", [LoadMode.INSERT, LoadMode.UPSERT])
+async def test_a_column_that_is_not_what_it_is_taken_for_gets_text(
+    postgresql: Server, way: Way, mode: LoadMode
+) -> None:
+    async with get_dialect("postgresql").create_connection(postgresql.parameters) as connection:
+        # eight bytes of a number would be another number
+        await connection.session.execute("CREATE TABLE readings (id bigint PRIMARY KEY, value double precision)")
+        await connection.session.execute("INSERT INTO readings VALUES (9, 0.5)")
+        target = table("readings", column("id", SqlInteger(8)), column("value", SqlInteger(8)))
+        columns = {"id": arrow.array([1, 2]), "value": arrow.array([4_614_253_070_214_989_087, 7])}
+        source = ArrowBatches(arrow.table(columns), Fields(("id", "value"), (int, int)))
+        await connection.load(target, source, options=LoadOptions(mode))
+        assert (way.binary, way.text) == (0, 2)
+        found = await connection.session.fetch("SELECT id, value FROM readings ORDER BY id")
+        assert found == [(1, float(4_614_253_070_214_989_087)), (2, 7.0), (9, 0.5)]
+
+
+async def test_domains_are_written_as_what_they_are_made_of(postgresql: Server, way: Way) -> None:
+    async with get_dialect("postgresql").create_connection(postgresql.parameters) as connection:
+        await connection.session.execute("CREATE DOMAIN percent AS int CHECK (value BETWEEN 0 AND 100)")
+        await connection.session.execute("CREATE TABLE shares (id bigint PRIMARY KEY, value percent)")
+        target = table("shares", column("id", SqlInteger(8)), column("value", SqlInteger(4)))
+        fields = Fields(("id", "value"), (int, int))
+        columns = {"id": arrow.array([1, 2]), "value": arrow.array([0, 100])}
+        options = LoadOptions(LoadMode.INSERT)
+        await connection.load(target, ArrowBatches(arrow.table(columns), fields), options=options)
+        assert way.binary == 2
+        assert await connection.session.fetch("SELECT value FROM shares ORDER BY id") == [(0,), (100,)]
+        columns = {"id": arrow.array([3, 4]), "value": arrow.array([7, 101])}
+        with pytest.raises(RowError, match="percent_check") as raised:
+            await connection.load(target, ArrowBatches(arrow.table(columns), fields), options=options)
+        assert raised.value.row == 2
+
+
 async def test_bad_rows_can_be_set_aside(connection: ConnectionContext, way: Way) -> None:
     rows = [ware(1), ware(2, name=None), ware(3)]
     report = await store(connection, rows, LoadOptions(LoadMode.UPSERT, on_error=OnError.QUARANTINE))
@@ -423,3 +457,16 @@ async def test_a_column_of_nothing_is_null(connection: ConnectionContext, way: W
     )
     assert way.binary == 2
     assert [row[2] for row in await wares(connection)] == [None, None]
+
+
+async def test_rows_of_nothing_are_rows(postgresql: Server, way: Way) -> None:
+    async with get_dialect("postgresql").create_connection(postgresql.parameters) as connection:
+        await connection.session.execute("CREATE TABLE marks (size int, note text)")
+        target = table(
+            "marks", column("size", SqlInteger(4), nullable=True), column("note", SqlCharacter(), nullable=True), key=""
+        )
+        columns = {"size": arrow.array([None, None], arrow.int32()), "note": arrow.array([None, None], arrow.string())}
+        source = ArrowBatches(arrow.table(columns), Fields(("size", "note"), (int | None, str | None)))
+        report = await connection.load(target, source, options=LoadOptions(LoadMode.INSERT))
+        assert way.binary == report.counts.inserted == 2
+        assert await connection.session.fetch("SELECT size, note FROM marks") == [(None, None)] * 2

@@ -415,7 +415,7 @@ async def test_values_of_text_are_redacted(people: PostgreSQLSession, mode: Load
 
 
 async def test_an_end_of_text_that_hides_records_is_noticed(people: PostgreSQLSession) -> None:
-    with pytest.raises(LoadError, match="read 1 rows of text; expected 3"):
+    with pytest.raises(LoadError, match="read 1 rows; expected 3"):
         await send(people, PEOPLE, LoadMode.UPSERT, ALL, text("1\tx\t\\N\t1\n\\.\n2\ty\t\\N\t1\n"))
     assert await all_people(people) == []
 

@@ -64,8 +64,8 @@ class ColumnText:
             ]
             sink = self._arrow.BufferOutputStream()
             self._csv.write_csv(self._arrow.RecordBatch.from_arrays(columns, self._names), sink, self._options)
-        except self._arrow.ArrowInvalid as error:
-            # a conversion that would lose something, or text that the writer would have to quote
+        except (self._arrow.ArrowInvalid, self._arrow.ArrowCapacityError) as error:
+            # a conversion that would lose something, text that the writer would have to quote, or more than two gigabytes
             raise NotExactError from error
         text: bytes = sink.getvalue().to_pybytes()
         return text.replace(QUOTE_MARK, b'"') if QUOTE_MARK in text else text

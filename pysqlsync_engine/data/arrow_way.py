@@ -96,7 +96,7 @@ class ArrowWay:
                 async with aclosing(self._batches(thread)) as batches:
                     async for batch in batches:
                         if self._writers is None:
-                            self._writers = self._prepare(batch.schema)
+                            self._writers = await self._prepare(batch.schema)
                         for start in range(0, batch.num_rows, PART_ROWS):
                             part = batch.slice(start, PART_ROWS)
                             yield part, *await loop.run_in_executor(thread, self._writers.write, part)
@@ -110,10 +110,10 @@ class ArrowWay:
             return in_thread(self._given, thread)
         return as_async(self._given)
 
-    def _prepare(self, schema: Any) -> _Writers:
+    async def _prepare(self, schema: Any) -> _Writers:
         fitter = ColumnFitter(schema, self._target, self._rules)
         choose = None if fitter.obstacle is not None else self._choose_writer
-        writers = _Writers(fitter, self._rules, None if choose is None else choose(fitter.columns))
+        writers = _Writers(fitter, self._rules, None if choose is None else await choose(fitter.columns))
         if writers.obstacle is not None:
             self.notes = (f"columns are sent as tuples: {writers.obstacle}",)
         return writers

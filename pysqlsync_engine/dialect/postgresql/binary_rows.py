@@ -68,8 +68,23 @@ class Cells:
 Pieces: TypeAlias = list[Any]
 """What a row is made of, one after another: cells, and arrays of bytes of any length."""
 
-Field = Callable[[Any], Pieces]
-"""Makes the pieces of a field, its length among them, of the values of a column."""
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """
+    How a column is written.
+
+    :param write: Makes the pieces of a field, its length among them, of the values of a column.
+    :param types: Those that read this form and no other, by their names in the catalog; `enum` is any enumeration.
+    :param takes_null: True if values may be NULL; else no value is given.
+    """
+
+    write: Callable[[Any], Pieces]
+    types: tuple[str, ...]
+    takes_null: bool = False
+
+
+STRINGS = ("text", "varchar", "bpchar")
 
 
 def choose_binary(columns: Sequence[FittedColumn], transfers: Sequence[Transfer]) -> BinaryRows | None:
@@ -83,7 +98,7 @@ def choose_binary(columns: Sequence[FittedColumn], transfers: Sequence[Transfer]
         field = None if transfer.cast is not None else rows.choose(column, transfer)
         if field is None:
             return None
-        rows.add(column, field)
+        rows.add(column, transfer, field)
     return rows
 
 
@@ -96,28 +111,33 @@ class BinaryRows:
         self._compute = importlib.import_module("pyarrow.compute")
         self._start = Cells(width.to_bytes(2))
         self._fields: list[tuple[FittedColumn, Field]] = []
+        self.types: dict[str, tuple[str, ...]] = {}
+        """By name of a column the types that it has to have; bytes of one type may be a value of another one."""
 
-    def add(self, column: FittedColumn, field: Field) -> None:
+    def add(self, column: FittedColumn, transfer: Transfer, field: Field) -> None:
         """Let rows have one more column."""
         self._fields.append((column, field))
+        if transfer.lookup is None and field.types:
+            self.types[transfer.column.name.name] = field.types
 
     def write(self, batch: Any) -> bytes:
         pieces: Pieces = [self._start]
         try:
             for (column, field), values in zip(self._fields, batch.columns, strict=True):
                 pieces += self._with_null(column.fit(values), field)
-        except self._arrow.ArrowInvalid as error:
+            return bytes_of(self._joined(pieces, batch.num_rows))
+        except (self._arrow.ArrowInvalid, self._arrow.ArrowCapacityError) as error:
+            # a conversion that would lose something, or more than two gigabytes
             raise NotExactError from error
-        return bytes_of(self._joined(pieces, batch.num_rows))
 
     def _with_null(self, values: Any, field: Field) -> Pieces:
         """:returns: Pieces of a field that is NULL where its column is."""
         if values.null_count == len(values):
             return [Cells(NULL)]
-        if not values.null_count or field in (self._text, self._documents):
-            return field(values)
+        if not values.null_count or field.takes_null:
+            return field.write(values)
         # any value will do where there is none
-        joined = self._joined(field(values.fill_null(self._compute.drop_null(values)[0])), len(values))
+        joined = self._joined(field.write(values.fill_null(self._compute.drop_null(values)[0])), len(values))
         return [self._compute.if_else(values.is_valid(), joined, self._arrow.scalar(NULL))]
 
     def _joined(self, pieces: Pieces, rows: int) -> Any:
@@ -139,8 +159,6 @@ class BinaryRows:
     def _array_of(self, cells: Sequence[Cells], rows: int) -> Any:
         pattern = b"".join(each.pattern for each in cells)
         width, start = len(pattern), 0
-        if not any(each.changing for each in cells):
-            return self._arrow.scalar(pattern)
         values = bytearray(pattern * rows)
         for each in cells:
             for place, column in each.changing:
@@ -151,39 +169,36 @@ class BinaryRows:
         return array.cast(self._arrow.binary())
 
     def choose(self, column: FittedColumn, transfer: Transfer) -> Field | None:
-        """:returns: What makes fields of a column; `None` if nothing is known that does."""
-        data_type, arrow = transfer.column.data_type, self._arrow
+        """:returns: How a column is written; `None` if nothing is known that does."""
+        data_type = transfer.column.data_type
         match column.kind:
             case Kind.NOTHING:
-                return lambda _values: [Cells(NULL)]
-            case Kind.LABEL if isinstance(data_type, SqlCharacter | SqlNamed) or transfer.lookup is not None:
-                return self._text
+                return Field(lambda _values: [Cells(NULL)], ())
+            case Kind.TEXT | Kind.LABEL if transfer.lookup is not None:
+                return Field(self._text, STRINGS, takes_null=True)
+            case Kind.LABEL:
+                # text of any other named type may stand for anything
+                is_text = isinstance(data_type, SqlCharacter | SqlNamed)
+                return Field(self._text, (*STRINGS, "enum"), takes_null=True) if is_text else None
             case Kind.TEXT:
-                return self._text if transfer.lookup is not None else self._choose_text(data_type)
+                return self._choose_text(data_type)
             case Kind.INTEGER | Kind.FLOAT | Kind.DECIMAL:
                 return self._choose_number(column.kind, data_type)
-            case Kind.BOOLEAN:
-                return lambda values: self._numbers(values.cast(arrow.uint8()), 1)
-            case Kind.DAY:
-                return lambda values: self._numbers(self._since_2000(values.cast(arrow.int32()), _EPOCH_DAYS), 4)
-            case Kind.MOMENT:
-                return self._moments(_MICROSECONDS // SECOND[column.unit])
-            case Kind.CLOCK:
-                return lambda values: self._numbers(values.cast(arrow.time64("us")), 8)
-            case Kind.LABEL:
-                return None
+            case Kind.BOOLEAN | Kind.DAY | Kind.MOMENT | Kind.CLOCK:
+                return self._choose_simple(column)
 
     def _choose_text(self, data_type: SqlType) -> Field | None:
         match data_type:
-            # text of a named type may stand for anything
             case SqlCharacter():
-                return self._text
-            case SqlJson(binary=binary):
-                return self._documents if binary else self._text
+                return Field(self._text, STRINGS, takes_null=True)
+            case SqlJson(binary=True):
+                return Field(self._documents, ("jsonb",), takes_null=True)
+            case SqlJson():
+                return Field(self._text, ("json",), takes_null=True)
             case SqlUuid():
-                return self._uuids
+                return Field(self._uuids, ("uuid",))
             case SqlNetworkAddress(version=4 | None):
-                return self._addresses
+                return Field(self._addresses, ("inet",))
             case _:
                 return None
 
@@ -191,13 +206,29 @@ class BinaryRows:
         match data_type:
             case SqlInteger(width=2 | 4 | 8 as width) if kind is Kind.INTEGER:
                 wanted = getattr(self._arrow, f"int{8 * width}")()
-                return lambda values: self._numbers(values.cast(wanted), width)
+                return Field(lambda values: self._numbers(values.cast(wanted), width), (f"int{width}",))
             case SqlFloat(width=width) if kind is Kind.FLOAT:
-                return lambda values: self._numbers(values, width)
+                return Field(lambda values: self._numbers(values, width), (f"float{width}",))
             case SqlDecimal() if kind is Kind.DECIMAL:
-                return self._decimals
+                return Field(self._decimals, ("numeric",))
             case _:
                 return None
+
+    def _choose_simple(self, column: FittedColumn) -> Field:
+        arrow = self._arrow
+        match column.kind:
+            case Kind.BOOLEAN:
+                return Field(lambda values: self._numbers(values.cast(arrow.uint8()), 1), ("bool",))
+            case Kind.DAY:
+                return Field(
+                    lambda values: self._numbers(self._since_2000(values.cast(arrow.int32()), _EPOCH_DAYS), 4),
+                    ("date",),
+                )
+            case Kind.CLOCK:
+                return Field(lambda values: self._numbers(values.cast(arrow.time64("us")), 8), ("time",))
+            case _:
+                kind = "timestamptz" if column.has_zone else "timestamp"
+                return Field(self._moments(_MICROSECONDS // SECOND[column.unit]), (kind,))
 
     def _raw(self, values: Any, width: int) -> bytes:
         """:returns: The values as the library keeps them, so many bytes each."""
@@ -212,7 +243,7 @@ class BinaryRows:
         """:returns: Units of time since the year 2000, in place of 1970."""
         return self._compute.subtract(values, self._arrow.scalar(epoch, values.type))
 
-    def _moments(self, factor: int) -> Field:
+    def _moments(self, factor: int) -> Callable[[Any], Pieces]:
         def write(values: Any) -> Pieces:
             scaled = self._compute.multiply(values, factor) if factor > 1 else values
             return self._numbers(self._since_2000(scaled, _EPOCH_DAYS * 86_400 * _MICROSECONDS), 8)

@@ -200,8 +200,7 @@ class Checker:
         if not staging.keys or staging.target.mode in {LoadMode.INSERT, LoadMode.DELETE}:
             return 0
         return await self._session.execute(
-            f"DELETE FROM {staging.name} d WHERE NOT EXISTS (SELECT FROM ({staging.stored_rows(staging.rows_staged)}) q"
-            f" WHERE q.{staging.number} = d.{staging.number})"
+            f"DELETE FROM {staging.name} d WHERE d.{staging.number} IN ({staging.superseded_rows(staging.rows_staged)})"
         )
 
     def _unique_keys(self) -> Iterator[tuple[str, str, str | None]]:

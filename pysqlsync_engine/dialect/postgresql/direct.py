@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 
-from pysqlsync_engine.data.arrow_columns import ColumnWriter, FittedColumn
 from pysqlsync_engine.data.encoding import plain_encoder
 from pysqlsync_engine.data.hooks import Detour, Hook
 from pysqlsync_engine.data.load_options import LoadMode, OnDuplicate
@@ -17,7 +16,6 @@ from pysqlsync_engine.data.load_report import Counts, Outcome
 from pysqlsync_engine.data.parts import Part
 from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.data.text import TextRules
-from pysqlsync_engine.dialect.postgresql.binary_rows import choose_binary
 from pysqlsync_engine.dialect.postgresql.capabilities import Features
 from pysqlsync_engine.dialect.postgresql.claiming import claim_empty, is_empty
 from pysqlsync_engine.dialect.postgresql.copying import CannotSkipError, Copier
@@ -82,6 +80,7 @@ class DirectStore:
         self._features = features
         self._transfers = transfers
         self._staged = StagedStore(target, transfers, rules, features)
+        self.choose_writer = self._staged.choose_writer
         self._labels = lookup_ids(transfers, target.types)
         self.hooks: Sequence[Hook | None] = [
             watch_limits(transfer.hook)
@@ -91,11 +90,8 @@ class DirectStore:
         ]
         self.text = rules
 
-    def choose_writer(self, columns: Sequence[FittedColumn]) -> ColumnWriter | None:
-        return choose_binary(columns, self._transfers)
-
     async def prepare(self, session: Session) -> None:
-        del session
+        await self._staged.prepare(session)
 
     async def store(self, session: Session, parts: AsyncIterator[Part]) -> Outcome:
         async with fed(parts) as feed:

@@ -160,11 +160,20 @@ class Staging:
             other out.
         """
         keys = names(self.keys)
-        version = self.target.options.version
-        newest = f"{LocalId(version)} DESC NULLS LAST, " if version is not None else ""
+        return f"SELECT DISTINCT ON ({keys}) * FROM ({self.rows(relation)}) r ORDER BY {keys}, {self._newest_first}"
+
+    def superseded_rows(self, relation: Relation) -> str:
+        """:returns: Query for the numbers of the other rows of each key; the server sorts no more of a row than its key."""
         return (
-            f"SELECT DISTINCT ON ({keys}) * FROM ({self.rows(relation)}) r ORDER BY {keys}, {newest}{self.number} DESC"
+            f"SELECT o.{self.number} FROM (SELECT r.{self.number}, row_number() OVER (PARTITION BY {names(self.keys, 'r.')}"
+            f" ORDER BY {self._newest_first}) AS place FROM ({self.rows(relation)}) r) o WHERE o.place > 1"
         )
+
+    @property
+    def _newest_first(self) -> str:
+        """The order of rows of a key, the one first that is to be stored."""
+        version = self.target.options.version
+        return f"{'' if version is None else f'{LocalId(version)} DESC NULLS LAST, '}{self.number} DESC"
 
     def changed_rows(self, relation: Relation, *, distinct: bool) -> str:
         """
