@@ -393,19 +393,21 @@ async def test_documents_that_are_text_are_stored(postgresql: Server, way: Way) 
         assert raised.value.row == 1
 
 
-async def test_text_of_a_type_that_is_not_known_is_left_to_the_server(postgresql: Server, way: Way) -> None:
+@pytest.mark.parametrize(("base", "is_text"), [("int", False), ("text", True), ("label", True)])
+async def test_text_of_a_named_type_is_left_to_the_server_unless_that_is_text(
+    postgresql: Server, way: Way, base: str, *, is_text: bool
+) -> None:
     async with get_dialect("postgresql").create_connection(postgresql.parameters) as connection:
         # four characters would be a number in binary form
-        await connection.session.execute("CREATE DOMAIN counter AS int")
-        await connection.session.execute("CREATE TABLE counters (id bigint PRIMARY KEY, value counter)")
-        target = table(
-            "counters", column("id", SqlInteger(8)), column("value", SqlNamed(QualifiedId("public", "counter")))
-        )
+        await connection.session.execute("CREATE TYPE label AS ENUM ('1234')")
+        await connection.session.execute(f"CREATE DOMAIN named AS {base}")
+        await connection.session.execute("CREATE TABLE names (id bigint PRIMARY KEY, value named)")
+        target = table("names", column("id", SqlInteger(8)), column("value", SqlNamed(QualifiedId("public", "named"))))
         columns = {"id": arrow.array([1]), "value": arrow.array(["1234"])}
         source = ArrowBatches(arrow.table(columns), Fields(("id", "value"), (int, str)))
         await connection.load(target, source, options=LoadOptions(LoadMode.INSERT))
-        assert (way.binary, way.text) == (0, 1)
-        assert await connection.session.fetch("SELECT value FROM counters") == [(1234,)]
+        assert (way.binary, way.text) == ((1, 0) if is_text else (0, 1))
+        assert await connection.session.fetch("SELECT value::text FROM names") == [("1234",)]
 
 
 @pytest.mark.parametrize("mode", [LoadMode.INSERT, LoadMode.UPSERT])

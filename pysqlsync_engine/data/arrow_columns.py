@@ -69,9 +69,6 @@ class Kind(enum.Enum):
     TEXT = "text"
     """Strings without NUL that the column has room for."""
 
-    LABEL = "label"
-    """Labels of an enumeration."""
-
 
 @dataclass(frozen=True, slots=True)
 class FittedColumn:
@@ -287,7 +284,7 @@ class ColumnFitter:
                 raise NotExactError
             return text
 
-        return FittedColumn(Kind.LABEL, fit)
+        return FittedColumn(Kind.TEXT, fit)
 
     def _text(self, data_type: SqlType, rule: TextColumn) -> FittedColumn:
         limit = data_type.limit if isinstance(data_type, SqlCharacter) else rule.max_characters

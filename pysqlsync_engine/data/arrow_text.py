@@ -89,7 +89,7 @@ class ColumnText:
                 return self._truth(rule)
             case Kind.MOMENT:
                 return self._moment(column, rule)
-            case Kind.TEXT | Kind.LABEL:
+            case Kind.TEXT:
                 return self._escaped
             case Kind.DECIMAL if column.scale > MAX_EXACT_SCALE and rule.pattern is not None:
                 return None

@@ -174,12 +174,8 @@ class BinaryRows:
         match column.kind:
             case Kind.NOTHING:
                 return Field(lambda _values: [Cells(NULL)], ())
-            case Kind.TEXT | Kind.LABEL if transfer.lookup is not None:
+            case Kind.TEXT if transfer.lookup is not None:
                 return Field(self._text, STRINGS, takes_null=True)
-            case Kind.LABEL:
-                # text of any other named type may stand for anything
-                is_text = isinstance(data_type, SqlCharacter | SqlNamed)
-                return Field(self._text, (*STRINGS, "enum"), takes_null=True) if is_text else None
             case Kind.TEXT:
                 return self._choose_text(data_type)
             case Kind.INTEGER | Kind.FLOAT | Kind.DECIMAL:
@@ -189,8 +185,8 @@ class BinaryRows:
 
     def _choose_text(self, data_type: SqlType) -> Field | None:
         match data_type:
-            case SqlCharacter():
-                return Field(self._text, STRINGS, takes_null=True)
+            case SqlCharacter() | SqlNamed():
+                return Field(self._text, (*STRINGS, "enum"), takes_null=True)
             case SqlJson(binary=True):
                 return Field(self._documents, ("jsonb",), takes_null=True)
             case SqlJson():

@@ -14,12 +14,11 @@ from pysqlsync_engine.dialect.postgresql.feeding import (
     MAX_CHECKED_ROW_BYTES,
     MAX_COPY_ROW_BYTES,
     MAX_KEPT_ROW_BYTES,
-    BinaryRun,
+    BytesRun,
     Feed,
     Numbers,
     RowRun,
     Sending,
-    TextRun,
 )
 from pysqlsync_engine.dialect.postgresql.refusals import refuse
 from pysqlsync_engine.errors import LoadError, RowError, StatementError
@@ -113,64 +112,45 @@ class Copier:
         :raises RowError: if the server refuses a row.
         """
         while (part := await feed.next()) is not None:
-            if isinstance(part, TextPart):
-                await self.send_text(part, feed)
-            elif isinstance(part, BinaryPart):
-                await self._send_binary(part, feed)
+            if isinstance(part, TextPart | BinaryPart):
+                await self.send_bytes(part, feed)
             elif isinstance(part, EncodedBatch):
                 await self.send_rows(part, feed)
 
-    async def send_text(self, part: TextPart, feed: Feed | None = None) -> None:
+    async def send_bytes(self, part: TextPart | BinaryPart, feed: Feed | None = None) -> None:
         """
-        Send text by one COPY.
+        Send text, or rows in the form of the server, by one COPY.
 
-        :param feed: Where more text may come from, to be sent along with it.
+        :param feed: Where more of the kind may come from, to be sent along with it.
         """
-        session = self._session
         try:
             columns = await self.find_columns(part)
         except CannotSkipError:
             if feed is not None:
                 feed.give_back([part])
             raise
-        form, run = part.form, TextRun(part, feed, keeps=self._saves)
+        run = BytesRun(part, feed, keeps=self._saves)
         async with self._saved(run, feed):
             try:
-                read = await session.copy_text(
-                    self._table, columns, run.chunks(), delimiter=form.delimiter, null=form.null, quote=form.quote
-                )
+                read = await self._copy(part, columns, run.chunks())
             except StatementError as error:
                 if error is run.failure:
                     raise
                 error.row = None if error.row is None else run.number_of_line(error.row)
                 self.refusal = error
                 refuse(self._target, error)
-        self._check(run, read)
-        self._add(run, read)
-
-    async def _send_binary(self, part: BinaryPart, feed: Feed) -> None:
-        """Send rows in the form of the server by one COPY."""
-        if not self._takes_text:
-            feed.give_back([part])
-            raise CannotSkipError
-        run = BinaryRun(part, feed, keeps=self._saves)
-        async with self._saved(run, feed):
-            try:
-                read = await self._session.copy_binary(self._table, self._names, run.chunks())
-            except StatementError as error:
-                if error is run.failure:
-                    raise
-                error.row = None if error.row is None else run.numbers.number_of(error.row)
-                self.refusal = error
-                refuse(self._target, error)
-        self._check(run, read)
-        self._add(run, read)
-
-    def _check(self, run: Sending, read: int) -> None:
-        """:raises LoadError: if the server has not read as many rows as were sent."""
         if read > run.numbers.rows or (read < run.numbers.rows and not self._may_skip_rows):
             table = self._target.table.name.display
             raise LoadError(f"{table}: the server read {read} rows; expected {run.numbers.rows}")
+        self._add(run, read)
+
+    async def _copy(self, part: TextPart | BinaryPart, columns: Sequence[str], chunks: AsyncIterator[bytes]) -> int:
+        if isinstance(part, BinaryPart):
+            return await self._session.copy_binary(self._table, columns, chunks)
+        form = part.form
+        return await self._session.copy_text(
+            self._table, columns, chunks, delimiter=form.delimiter, null=form.null, quote=form.quote
+        )
 
     async def send_rows(self, batch: EncodedBatch, feed: Feed | None = None) -> None:
         """
@@ -212,14 +192,14 @@ class Copier:
         for first, rows in run.numbers.spans():
             self.numbers.add(first, rows)
 
-    async def find_columns(self, part: TextPart) -> list[str]:
+    async def find_columns(self, part: TextPart | BinaryPart) -> list[str]:
         """
         :returns: For each cell of a record the column that takes it; those for cells that are left out are added.
         :raises CannotSkipError: if the table cannot be given such.
         """
         names: list[str] = []
         skipped = 0
-        for position in part.layout:
+        for position in part.layout if isinstance(part, TextPart) else range(len(self._names)):
             if position is None:
                 skipped += 1
                 names.append(f"{SKIPPED}{skipped}")

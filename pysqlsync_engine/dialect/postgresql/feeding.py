@@ -163,19 +163,23 @@ class Sending:
             self._feed.give_back([part])
 
 
-class TextRun(Sending):
-    """Parts of text that follow each other."""
+class BytesRun(Sending):
+    """Parts of text that follow each other, or of rows in the form of the server."""
 
-    def __init__(self, first: TextPart, feed: Feed | None, *, keeps: bool = False) -> None:
+    def __init__(self, first: TextPart | BinaryPart, feed: Feed | None, *, keeps: bool = False) -> None:
         """Begin with a part; see `Sending`."""
+        self._form = first.form if isinstance(first, TextPart) else None
+        self._has_quotes = self._form is not None and self._form.quote is not None
         # the server counts lines, and cells in quotes may have several
-        super().__init__(feed, keeps=keeps or first.form.quote is not None)
+        super().__init__(feed, keeps=keeps or self._has_quotes)
         self.first = first
 
     async def chunks(self) -> AsyncGenerator[bytes]:
-        """:returns: The text."""
-        part: TextPart | None = self.first
+        """:returns: The text, or what binary COPY reads from the header to the trailer."""
+        part: TextPart | BinaryPart | None = self.first
         size, limit = 0, MAX_KEPT_BYTES if self._keeps else MAX_COPY_BYTES
+        if self._form is None:
+            yield HEADER
         while part is not None:
             self.numbers.add(part.first, part.rows)
             if self._keeps:
@@ -183,53 +187,30 @@ class TextRun(Sending):
             yield part.records
             size += len(part.records)
             part = await self._next() if size < limit else None
+        if self._form is None:
+            yield TRAILER
 
-    async def _next(self) -> TextPart | None:
+    async def _next(self) -> TextPart | BinaryPart | None:
         part = await self._following()
-        if isinstance(part, TextPart) and (part.form, part.layout) == (self.first.form, self.first.layout):
+        if isinstance(part, TextPart | BinaryPart) and _layout_of(part) == _layout_of(self.first):
             return part
         self._give_back(part)
         return None
 
     def number_of_line(self, line: int) -> int:
         """
-        :param line: Line feeds up to the end of a record, from 1.
+        :param line: Line feeds up to the end of a record, or rows, from 1.
         :returns: Number of the record in the stream.
         """
-        if self.first.form.quote is None:
+        if self._form is None or not self._has_quotes:
             return self.numbers.number_of(line)
         text = b"".join(part.records for part in self.taken if isinstance(part, TextPart))
-        return self.numbers.number_of(_place_of_line(text, self.first.form, line))
+        return self.numbers.number_of(_place_of_line(text, self._form, line))
 
 
-class BinaryRun(Sending):
-    """Rows in the form of the server that follow each other."""
-
-    def __init__(self, first: BinaryPart, feed: Feed | None, *, keeps: bool = False) -> None:
-        """Begin with a part; see `Sending`."""
-        super().__init__(feed, keeps=keeps)
-        self.first = first
-
-    async def chunks(self) -> AsyncGenerator[bytes]:
-        """:returns: What binary COPY reads, from the header to the trailer."""
-        part: BinaryPart | None = self.first
-        size, limit = 0, MAX_KEPT_BYTES if self._keeps else MAX_COPY_BYTES
-        yield HEADER
-        while part is not None:
-            self.numbers.add(part.first, part.rows)
-            if self._keeps:
-                self.taken.append(part)
-            yield part.records
-            size += len(part.records)
-            part = await self._next() if size < limit else None
-        yield TRAILER
-
-    async def _next(self) -> BinaryPart | None:
-        part = await self._following()
-        if isinstance(part, BinaryPart):
-            return part
-        self._give_back(part)
-        return None
+def _layout_of(part: TextPart | BinaryPart) -> object:
+    """:returns: What parts have in common that one COPY takes."""
+    return (part.form, part.layout) if isinstance(part, TextPart) else None
 
 
 class RowRun(Sending):

@@ -126,7 +126,7 @@ class LenientCopier:
         async with self._session.transaction():
             await self._session.fetch(self._staging.set_number(), first)
             if isinstance(piece, TextPart):
-                await self._copier.send_text(piece)
+                await self._copier.send_bytes(piece)
             else:
                 await self._copier.send_rows(piece)
 
