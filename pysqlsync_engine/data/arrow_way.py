@@ -35,7 +35,7 @@ from pysqlsync_engine.errors import EngineError, LoadError, RowError, StatementE
 from pysqlsync_engine.session import Row
 
 RELEASED_PARTS = 4
-"""Parts after which the library lets go of memory that it keeps: seldom, as it takes about as long as to write one."""
+"""Parts after which the library lets go of memory that it keeps: not each time, as that takes about as long as to write one."""
 
 
 class ArrowWay:
