@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import enum
 import ipaddress
 import json
 import math
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, make_dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import RFC_4122, UUID
 
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from strong_typing.auxiliary import (
     MaxLength,
@@ -28,7 +30,11 @@ from strong_typing.auxiliary import (
     uint32,
 )
 
+from pysqlsync_engine.base import ConnectionContext, GeneratorOptions
+from pysqlsync_engine.factory import get_dialect
+from pysqlsync_engine.model.key_types import PrimaryKey
 from pysqlsync_engine.model.type_markers import AwareDatetime, Bits
+from tests.server_types import Server
 
 Predicate = Callable[[Any], bool]
 
@@ -227,3 +233,43 @@ _READERS: dict[tuple[type, type], Callable[[Any], Any]] = {
     (bytes, str): lambda stored: f"{int.from_bytes(stored):03b}",
     (str, Mood): Mood,
 }
+
+
+EXAMPLES = 10
+VALUES = 200
+"""In all 2,000 values of a type."""
+
+Rows = dict[int, Any]
+
+Check = Callable[[ConnectionContext, type, Rows], Coroutine[Any, Any, None]]
+"""Given the class of a table and values by their keys, stores these, and looks at what the table has then."""
+
+
+def check_many(server: Server, case: Case, check: Check) -> None:
+    """Check many values of a type in a table of a key and a value, by one connection."""
+    sample = make_dataclass("sample", [("id", PrimaryKey[int]), ("value", case.annotation | None)])
+    number = 0
+
+    with asyncio.Runner() as runner:
+        context = get_dialect(server.dialect).create_connection(server.parameters, GeneratorOptions())
+        connection = runner.run(context.__aenter__())
+
+        @settings(
+            max_examples=EXAMPLES,
+            deadline=None,
+            phases=[Phase.generate, Phase.shrink],
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+        )
+        @given(st.lists(case.values | st.none(), min_size=VALUES, max_size=VALUES))
+        def check_values(values: list[Any]) -> None:
+            nonlocal number
+            rows = dict(enumerate(values, start=number + 1))
+            number += len(values)
+            runner.run(check(connection, sample, rows))
+
+        try:
+            runner.run(connection.create_objects([sample]))
+            check_values()
+            assert number == EXAMPLES * VALUES
+        finally:
+            runner.run(context.__aexit__(None, None, None))

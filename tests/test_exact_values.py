@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from dataclasses import make_dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 
-from pysqlsync_engine.base import ConnectionContext, GeneratorOptions, LoadMode, LoadOptions, OnError, RecordSource
+from pysqlsync_engine.base import ConnectionContext, LoadMode, LoadOptions, OnError, RecordSource
 from pysqlsync_engine.data.batches import BatchSource
 from pysqlsync_engine.data.sources import Fields
 from pysqlsync_engine.data.tsv import TsvSource
-from pysqlsync_engine.factory import get_dialect
-from pysqlsync_engine.model.key_types import PrimaryKey
-from tests.exact_values import CASES, Case, is_same, read_back
+from tests.exact_values import CASES, Case, Rows, check_many, is_same, read_back
 from tests.servers import Server
 
-EXAMPLES = 10
-VALUES = 200
-"""In all 2,000 values of a type."""
-
-Rows = dict[int, Any]
 MakeSource = Callable[[Fields, Rows], RecordSource]
 
 
@@ -73,33 +62,7 @@ async def check(connection: ConnectionContext, cls: type, case: Case, make_sourc
 
 def run(server: Server, case: Case, make_source: MakeSource) -> None:
     """Check many values of a type."""
-    sample = make_dataclass("sample", [("id", PrimaryKey[int]), ("value", case.annotation | None)])
-    engine = get_dialect(server.dialect)
-    number = 0
-
-    with asyncio.Runner() as runner:
-        context = engine.create_connection(server.parameters, GeneratorOptions())
-        connection = runner.run(context.__aenter__())
-
-        @settings(
-            max_examples=EXAMPLES,
-            deadline=None,
-            phases=[Phase.generate, Phase.shrink],
-            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
-        )
-        @given(st.lists(case.values | st.none(), min_size=VALUES, max_size=VALUES))
-        def check_values(values: list[Any]) -> None:
-            nonlocal number
-            rows = dict(enumerate(values, start=number + 1))
-            number += len(values)
-            runner.run(check(connection, sample, case, make_source, rows))
-
-        try:
-            runner.run(connection.create_objects([sample]))
-            check_values()
-            assert number == EXAMPLES * VALUES
-        finally:
-            runner.run(context.__aexit__(None, None, None))
+    check_many(server, case, lambda connection, cls, rows: check(connection, cls, case, make_source, rows))
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import enum
-from collections.abc import AsyncIterator, Callable, Generator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, make_dataclass
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Optional
 from uuid import UUID
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from strong_typing.auxiliary import MaxLength, Precision
 
@@ -27,14 +24,11 @@ from pysqlsync_engine.factory import get_dialect
 from pysqlsync_engine.model.data_types import SqlCharacter, SqlInteger, SqlJson, SqlNamed, SqlNetworkAddress
 from pysqlsync_engine.model.id_types import QualifiedId
 from pysqlsync_engine.model.key_types import PrimaryKey
-from tests.exact_values import CASES, Case, fits_decimal, has_offset, is_same, read_back
+from tests.exact_values import CASES, Case, Rows, check_many, fits_decimal, has_offset, is_same, read_back
 from tests.row_tables import column, table
 from tests.servers import Server
 
 arrow: Any = pytest.importorskip("pyarrow")
-
-EXAMPLES, VALUES = 10, 200
-"""In all 2,000 values of a type."""
 
 
 def _decimal(precision: int, scale: int) -> Case:
@@ -126,19 +120,6 @@ def has(kind: Any, value: Any) -> bool:
     return is_text(kind) or arrow.types.is_dictionary(kind) or is_same(stored, value)
 
 
-@contextmanager
-def connected(
-    server: Server, options: GeneratorOptions | None = None
-) -> Generator[tuple[asyncio.Runner, ConnectionContext]]:
-    with asyncio.Runner() as runner:
-        context = get_dialect("postgresql").create_connection(server.parameters, options or GeneratorOptions())
-        connection = runner.run(context.__aenter__())
-        try:
-            yield runner, connection
-        finally:
-            runner.run(context.__aexit__(None, None, None))
-
-
 async def send(
     connection: ConnectionContext, cls: type, columns: dict[str, Any], types: Sequence[Any], options: LoadOptions
 ) -> LoadReport:
@@ -149,44 +130,27 @@ async def send(
 @pytest.mark.parametrize("name", BINARY_CASES)
 def test_values_are_stored_as_given_or_refused(postgresql: Server, name: str, way: Way) -> None:
     kind, case = BINARY_CASES[name]
-    sample = make_dataclass("sample", [("id", PrimaryKey[int]), ("value", case.annotation | None)])
-    number = 0
+    types = (int, case.annotation | None)
     insert = LoadOptions(LoadMode.INSERT)
 
-    async def check(connection: ConnectionContext, values: list[Any]) -> None:
-        nonlocal number
-        types = (int, case.annotation | None)
-        good = [value for value in values if value is None or (has(kind, value) and case.fits(value))]
-        ids = range(number + 1, number + 1 + len(good))
-        number += len(values)
-        columns = {"id": arrow.array(ids, arrow.int64()), "value": column_of(kind, good)}
+    async def check(connection: ConnectionContext, sample: type, rows: Rows) -> None:
+        good = {at: value for at, value in rows.items() if value is None or (has(kind, value) and case.fits(value))}
+        columns = {"id": arrow.array([*good], arrow.int64()), "value": column_of(kind, [*good.values()])}
         report = await send(connection, sample, columns, types, insert)
         assert (report.rows, report.counts.inserted) == (len(good), len(good))
-        found = dict(await connection.session.fetch(f"SELECT id, {case.query} FROM sample WHERE id >= $1", ids.start))
-        for at, value in zip(ids, good, strict=True):
+        query = f"SELECT id, {case.query} FROM sample WHERE id >= $1"
+        found = dict(await connection.session.fetch(query, min(rows)))
+        assert found.keys() == good.keys()
+        for at, value in good.items():
             assert value is None or is_same(read_back(found[at], value.__class__), case.shown(value))
             assert value is not None or found[at] is None
-        bad = next((value for value in values if value is not None and not case.fits(value)), None)
-        if bad is not None and has(kind, bad):
-            columns = {"id": arrow.array([number], arrow.int64()), "value": column_of(kind, [bad])}
+        bad = next(((at, value) for at, value in rows.items() if value is not None and not case.fits(value)), None)
+        if bad is not None and has(kind, bad[1]):
+            columns = {"id": arrow.array(bad[:1], arrow.int64()), "value": column_of(kind, bad[1:])}
             with pytest.raises(LoadError):
                 await send(connection, sample, columns, types, insert)
 
-    with connected(postgresql) as (runner, connection):
-
-        @settings(
-            max_examples=EXAMPLES,
-            deadline=None,
-            phases=[Phase.generate, Phase.shrink],
-            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
-        )
-        @given(st.lists(case.values | st.none(), min_size=VALUES, max_size=VALUES))
-        def check_values(values: list[Any]) -> None:
-            runner.run(check(connection, values))
-
-        runner.run(connection.create_objects([sample]))
-        check_values()
-    assert number == EXAMPLES * VALUES
+    check_many(postgresql, case, check)
     # one value that has to be sent otherwise takes those near it along
     assert way.binary > 0
 

@@ -10,7 +10,7 @@ from pysqlsync_engine.data.load_options import History, LoadMode, LoadOptions
 from pysqlsync_engine.errors import LoadError, RowError, StatementError
 from pysqlsync_engine.model.fields import Fields
 from pysqlsync_engine.model.id_types import LocalId
-from pysqlsync_engine.model.object_types import Column, ForeignKeyConstraint, Table, UniqueConstraint
+from pysqlsync_engine.model.object_types import Column, ForeignKeyConstraint, Lookup, Table, UniqueConstraint
 
 _KEYED = frozenset({LoadMode.UPSERT, LoadMode.DELETE, LoadMode.MIRROR, LoadMode.HISTORY})
 
@@ -59,6 +59,10 @@ class LoadTarget:
         """Columns that tell rows apart: those of the primary key, but for the one that tells versions apart."""
         history = self.options.history
         return tuple(name for name in self.table.key_names if history is None or name != history.valid_from)
+
+    def needs_label(self, lookup: Lookup) -> bool:
+        """:returns: True if each label of a column has to be there: any key may be deleted, and labels that were added may be gone again."""
+        return not (lookup.extensible and self.mode is LoadMode.DELETE)
 
     def unique_columns(self) -> Iterator[tuple[str, Sequence[LocalId]]]:
         """:returns: Unique keys and plain unique indexes all of whose columns are named, each by its name."""

@@ -11,7 +11,6 @@ from pysqlsync_engine.dialect.mysql.locating import (
     NOT_A_LABEL,
     SAME_KEY,
     is_checked_for_duplicates,
-    is_needed,
     said_of,
     unchecked_references,
 )
@@ -58,7 +57,7 @@ class Checker:
         for query, reason, column in self._violations():
             await self._take(query, reason, column)
         for position, transfer in enumerate(staging.transfers):
-            if is_needed(staging, transfer.lookup):
+            if transfer.lookup is not None and staging.target.needs_label(transfer.lookup):
                 await self._take(staging.unknown_labels(position), NOT_A_LABEL, transfer.column.name.name)
         if staging.keys and (staging.target.mode is LoadMode.INSERT or is_checked_for_duplicates(staging)):
             await self._take(staging.repeated(staging.keys), SAME_KEY, single(staging.keys))

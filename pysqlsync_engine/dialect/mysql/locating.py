@@ -18,7 +18,7 @@ from pysqlsync_engine.dialect.mysql.shipments import Numbering, Shipment
 from pysqlsync_engine.dialect.mysql.staging import Destination, Staging
 from pysqlsync_engine.errors import RowError, StatementError
 from pysqlsync_engine.model.id_types import LocalId, single
-from pysqlsync_engine.model.object_types import ForeignKeyConstraint, Lookup
+from pysqlsync_engine.model.object_types import ForeignKeyConstraint
 
 NOT_A_LABEL = "not a label of the lookup table"
 
@@ -34,11 +34,6 @@ async def add_labels(session: MySQLSession, staging: Staging) -> None:
             await session.execute(staging.add_labels(position, transfer.lookup))
 
 
-def is_needed(staging: Staging, lookup: Lookup | None) -> bool:
-    """:returns: True if each label of a column has to be there: any key may be deleted, and labels that were added may be gone again."""
-    return lookup is not None and not (lookup.extensible and staging.target.mode is LoadMode.DELETE)
-
-
 async def check_rows(session: MySQLSession, staging: Staging, numbering: Numbering) -> None:
     """
     Check what no statement of the merge would refuse: labels, and rows of the same key where there must not be several.
@@ -47,7 +42,7 @@ async def check_rows(session: MySQLSession, staging: Staging, numbering: Numberi
     """
     found: list[tuple[int, str | None, str, Sequence[LocalId]]] = []
     for position, transfer in enumerate(staging.transfers):
-        if is_needed(staging, transfer.lookup):
+        if transfer.lookup is not None and staging.target.needs_label(transfer.lookup):
             place = await _first(session, staging, staging.unknown_labels(position))
             if place is not None:
                 found.append((place, transfer.column.name.name, NOT_A_LABEL, [transfer.column.name]))

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 from typing import Any, TypeAlias
 
 from pysqlsync_engine.data.arrow_columns import SECOND, FittedColumn, Kind, NotExactError, bytes_of
@@ -143,17 +144,9 @@ class BinaryRows:
     def _joined(self, pieces: Pieces, rows: int) -> Any:
         """:returns: An array of the rows. Cells that follow each other are written as one, as each piece of a row takes its time."""
         arrays: list[Any] = []
-        cells: list[Cells] = []
-        for piece in pieces:
-            if isinstance(piece, Cells):
-                cells.append(piece)
-                continue
-            if cells:
-                arrays.append(self._array_of(cells, rows))
-                cells = []
-            arrays.append(piece)
-        if cells:
-            arrays.append(self._array_of(cells, rows))
+        for are_cells, group in groupby(pieces, lambda piece: isinstance(piece, Cells)):
+            run = list(group)
+            arrays += [self._array_of(run, rows)] if are_cells else run
         return self._compute.binary_join_element_wise(*arrays, self._arrow.scalar(b""))
 
     def _array_of(self, cells: Sequence[Cells], rows: int) -> Any:

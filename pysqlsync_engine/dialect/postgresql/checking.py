@@ -72,8 +72,7 @@ class Checker:
                     f"SELECT q.{self._staging.number} FROM {self._rows} q WHERE {condition}", reason, column
                 )
         for name, lookup in ((t.column.name, t.lookup) for t in self._staging.transfers):
-            # those that were added may be gone again
-            if lookup is not None and not (lookup.extensible and self._staging.target.mode is LoadMode.DELETE):
+            if lookup is not None and self._staging.target.needs_label(lookup):
                 query = (
                     f"SELECT s.{self._staging.number} FROM {self._staging.name} s WHERE {unknown_label(name, lookup)}"
                 )
