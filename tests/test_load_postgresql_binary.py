@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -18,12 +18,12 @@ from pysqlsync_engine.base import ConnectionContext, EnumMode, GeneratorOptions,
 from pysqlsync_engine.data.arrow import ArrowBatches
 from pysqlsync_engine.data.load_report import Counts, LoadReport, Speed
 from pysqlsync_engine.data.sources import Fields
-from pysqlsync_engine.dialect.postgresql.session import PostgreSQLSession
 from pysqlsync_engine.errors import LoadError, RowError
 from pysqlsync_engine.factory import get_dialect
 from pysqlsync_engine.model.data_types import SqlCharacter, SqlInteger, SqlJson, SqlNamed, SqlNetworkAddress
 from pysqlsync_engine.model.id_types import QualifiedId
 from pysqlsync_engine.model.key_types import PrimaryKey
+from tests.copy_ways import Way, watch_copies
 from tests.exact_values import CASES, Case, Rows, check_many, fits_decimal, has_offset, is_same, read_back
 from tests.row_tables import column, table
 from tests.servers import Server
@@ -65,32 +65,9 @@ BINARY_CASES: dict[str, tuple[Any, Case]] = {
 """Columns whose rows go in binary form, unless a value does not fit."""
 
 
-@dataclass
-class Way:
-    """Which ways rows have taken."""
-
-    binary: int = 0
-    text: int = 0
-    rows: int = 0
-
-
 @pytest.fixture
 def way(monkeypatch: pytest.MonkeyPatch) -> Way:
-    found = Way()
-
-    def count(name: str, attribute: str) -> None:
-        method: Callable[..., Any] = getattr(PostgreSQLSession, name)
-
-        async def counted(self: PostgreSQLSession, *args: Any, **options: Any) -> int:
-            number = await method(self, *args, **options)
-            setattr(found, attribute, getattr(found, attribute) + number)
-            return number
-
-        monkeypatch.setattr(PostgreSQLSession, name, counted)
-
-    for name, attribute in (("copy_binary", "binary"), ("copy_text", "text"), ("copy", "rows")):
-        count(name, attribute)
-    return found
+    return watch_copies(monkeypatch)
 
 
 def is_text(kind: Any) -> bool:

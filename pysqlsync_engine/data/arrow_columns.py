@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import importlib
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, is_dataclass, replace
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -96,10 +96,6 @@ class ColumnWriter(Protocol):
         :raises NotExactError: if a value has to be sent otherwise.
         """
         ...
-
-
-ChooseWriter = Callable[[Sequence[FittedColumn]], Awaitable[ColumnWriter | None]]
-"""Given the columns of a stream, chooses what writes them; `None` if nothing does so exactly. Asked once, before the first row is sent."""
 
 
 class ColumnFitter:

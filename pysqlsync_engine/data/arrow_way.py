@@ -14,7 +14,6 @@ from typing import Any
 
 from pysqlsync_engine.data.arrow_columns import (
     PART_ROWS,
-    ChooseWriter,
     ColumnFitter,
     ColumnWriter,
     NotExactError,
@@ -25,6 +24,7 @@ from pysqlsync_engine.data.batches import as_async, in_thread
 from pysqlsync_engine.data.cells import RecordError
 from pysqlsync_engine.data.encoding import TupleEncoder, bad_record, with_value
 from pysqlsync_engine.data.load_report import Speed
+from pysqlsync_engine.data.own_form import OwnForm
 from pysqlsync_engine.data.parts import BinaryPart, Part, Rejects, Run
 from pysqlsync_engine.data.record_text import bad_record_of
 from pysqlsync_engine.data.records import describe_row
@@ -48,7 +48,7 @@ class ArrowWay:
         target: LoadTarget,
         rules: TextRules,
         encoder: TupleEncoder,
-        choose_writer: ChooseWriter | None,
+        own_form: OwnForm | None,
     ) -> None:
         self.rows = 0
         self.batches = 0
@@ -59,7 +59,7 @@ class ArrowWay:
         self._target = target
         self._rules = rules
         self._encoder = encoder
-        self._choose_writer = choose_writer
+        self._own_form = own_form
         self._layout = tuple(range(len(target.columns)))
         self._writers: _Writers | None = None
         self._tuple_rows = 0
@@ -85,7 +85,7 @@ class ArrowWay:
                 if isinstance(writer, ColumnText):
                     yield TextPart(records, batch.num_rows, first, TSV, self._layout)
                 else:
-                    yield BinaryPart(records, batch.num_rows, first)
+                    yield BinaryPart(records, batch.num_rows, first, self._layout)
 
     async def _converted(self) -> AsyncGenerator[tuple[Any, ColumnWriter | None, bytes]]:
         """:returns: Batches, each with what was written and by whom; by nobody if it has to be sent as tuples."""
@@ -112,8 +112,10 @@ class ArrowWay:
 
     async def _prepare(self, schema: Any) -> _Writers:
         fitter = ColumnFitter(schema, self._target, self._rules)
-        choose = None if fitter.obstacle is not None else self._choose_writer
-        writers = _Writers(fitter, self._rules, None if choose is None else await choose(fitter.columns))
+        own_form = None if fitter.obstacle is not None else self._own_form
+        writers = _Writers(
+            fitter, self._rules, None if own_form is None else await own_form.for_columns(fitter.columns)
+        )
         if writers.obstacle is not None:
             self.notes = (f"columns are sent as tuples: {writers.obstacle}",)
         return writers

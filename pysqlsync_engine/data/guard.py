@@ -76,12 +76,14 @@ class Span:
     Records that follow each other.
 
     :param is_good: True if the server may be given them as they are.
+    :param written: What it is given in place of them: the rows in its own form; `None` for their text.
     """
 
     start: int
     end: int
     rows: int
     is_good: bool
+    written: bytes | None = None
 
 
 class Guard:
@@ -125,9 +127,9 @@ class Guard:
         spans = self._quick_spans(records)
         if spans is None:
             spans = list(_spans(self._strict, records, self._record))
-        if self._checks_encoding and not _is_decodable(records):
+        if self._checks_encoding and not is_decodable(records):
             spans = [part for span in spans for part in self._decodable(records, span)]
-        return _joined(spans)
+        return joined(spans)
 
     def _quick_spans(self, records: bytes) -> list[Span] | None:
         """:returns: As `split`; `None` if each character has to be looked at."""
@@ -156,7 +158,7 @@ class Guard:
             yield span
             return
         for match in self._record.finditer(records, span.start, span.end):
-            yield Span(match.start(), match.end(), 1, _is_decodable(match[0]))
+            yield Span(match.start(), match.end(), 1, is_decodable(match[0]))
 
     def find_cell(self, record: bytes) -> tuple[int, bytes] | None:
         """:returns: Position and text of the first cell of a record that is not as the server would have it."""
@@ -217,18 +219,20 @@ def _count(record: re.Pattern[bytes], text: bytes, start: int, end: int) -> int:
     return count_lines(text if end - start == len(text) else text[start:end])
 
 
-def _joined(spans: list[Span]) -> list[Span]:
-    joined: list[Span] = []
+def joined(spans: list[Span]) -> list[Span]:
+    """:returns: The spans, those that follow each other and are of a kind as one; nothing is written yet for either."""
+    found: list[Span] = []
     for span in spans:
-        last = joined[-1] if joined else None
+        last = found[-1] if found else None
         if last is not None and last.is_good == span.is_good:
-            joined[-1] = Span(last.start, span.end, last.rows + span.rows, span.is_good)
+            found[-1] = Span(last.start, span.end, last.rows + span.rows, span.is_good)
         else:
-            joined.append(span)
-    return joined
+            found.append(span)
+    return found
 
 
-def _is_decodable(records: bytes) -> bool:
+def is_decodable(records: bytes) -> bool:
+    """:returns: True for UTF-8."""
     if records.isascii():
         return True
     try:

@@ -12,10 +12,10 @@ class Speed(enum.Enum):
     """How rows get to the server; from the fastest to the slowest."""
 
     BYTES = "bytes"
-    """Text of a file goes through as it is."""
+    """Text of a file goes through as it is, or in the form of the server: no value of Python is made of it."""
 
     ARROW = "arrow"
-    """Columns become text as a whole."""
+    """Columns become text, or the form of the server, as a whole."""
 
     TUPLES = "tuples"
     """Values are encoded by code that is compiled for their types."""

@@ -8,13 +8,13 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Protocol
 
-from pysqlsync_engine.data.arrow_columns import ChooseWriter
 from pysqlsync_engine.data.batches import estimate_part
 from pysqlsync_engine.data.hooks import Hook
 from pysqlsync_engine.data.journal import BatchRecordedError, Journal, Recorder
 from pysqlsync_engine.data.load_errors import PartialLoadError, UncertainCommitError
 from pysqlsync_engine.data.load_options import Atomicity, LoadOptions
 from pysqlsync_engine.data.load_report import Counts, LoadReport, Outcome
+from pysqlsync_engine.data.own_form import OwnForm
 from pysqlsync_engine.data.parts import EncodedBatch, Part, Rejects
 from pysqlsync_engine.data.sources import RecordSource, Window
 from pysqlsync_engine.data.target import LoadTarget, choose_target
@@ -44,8 +44,8 @@ class RowStore(Protocol):
         ...
 
     @property
-    def choose_writer(self) -> ChooseWriter | None:
-        """Chooses what writes columns in a form of its own, which it takes with less work than text; `None` if it has none."""
+    def own_form(self) -> OwnForm | None:
+        """Chooses what writes rows in a form of its own, which it takes with less work than text; `None` if it has none."""
         ...
 
     async def prepare(self, session: Session) -> None:

@@ -105,11 +105,13 @@ class BinaryPart:
     :param records: The rows, one after another, with nothing before or after them.
     :param rows: How many these are.
     :param first: Number of the first one in the stream, from 1.
+    :param layout: For each field of a row the position of its column in the stream.
     """
 
     records: bytes
     rows: int
     first: int
+    layout: tuple[int, ...]
 
 
 Part: TypeAlias = EncodedBatch | TextPart | BinaryPart | Rejects

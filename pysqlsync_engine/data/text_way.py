@@ -13,7 +13,8 @@ from pysqlsync_engine.data.codec import shorten
 from pysqlsync_engine.data.encoding import TupleEncoder, bad_record, with_value
 from pysqlsync_engine.data.guard import Guard, Span
 from pysqlsync_engine.data.load_report import Speed
-from pysqlsync_engine.data.parts import Part, Rejects, Run
+from pysqlsync_engine.data.own_form import MAX_SLOW_SPANS, OwnForm, Splitter
+from pysqlsync_engine.data.parts import BinaryPart, Part, Rejects, Run
 from pysqlsync_engine.data.record_text import parse_leniently, split_records
 from pysqlsync_engine.data.sources import BadRecord, TextSource
 from pysqlsync_engine.data.target import LoadTarget
@@ -23,9 +24,6 @@ from pysqlsync_engine.session import Batch
 
 REMEMBERED_PARTS = 16
 """Parts that are kept for a while, as the server tells of a row that it refuses only when it has got more of them."""
-
-MAX_SLOW_SPANS = 32
-"""Most runs of records in a chunk that are parsed apart; with more of them the whole chunk is, as each costs messages of its own."""
 
 MAX_SLOW_SHARE = 0.1
 """Share of records that do not pass, above which text is no longer looked at."""
@@ -44,6 +42,7 @@ class TextWay:
         target: LoadTarget,
         rules: TextRules,
         encoder: TupleEncoder,
+        own_form: OwnForm | None,
     ) -> None:
         self.rows = 0
         self.batches = 0
@@ -54,8 +53,10 @@ class TextWay:
         self._target = target
         self._rules = rules
         self._encoder = encoder
-        self._guard: Guard | None = None
+        self._own_form = own_form
+        self._splitter: Splitter | None = None
         self._layout: tuple[int | None, ...] = ()
+        self._columns: tuple[int, ...] = ()
         self._line = 1
         self._slow_rows = 0
         self._is_text = False
@@ -69,36 +70,41 @@ class TextWay:
     @property
     def _is_parsed(self) -> bool:
         """True if no text is sent any more, or none was to begin with."""
-        return self._guard is None and bool(self.notes)
+        return self._splitter is None and bool(self.notes)
 
     async def parts(self) -> AsyncGenerator[Part]:
         async with aclosing(as_async(self._chunks)) as chunks:
             async for chunk in chunks:
                 if not self._layout:
-                    self._prepare()
+                    await self._prepare()
                 before = self.rows
                 for part in self._parts(chunk):
                     yield part
                 # without quotes, each line is a record
                 self._line += self.rows - before if self._source.form.quote is None else count_lines(chunk)
 
-    def _prepare(self) -> None:
-        """Compile the guard for the cells that the file turns out to have."""
+    async def _prepare(self) -> None:
+        """Choose what looks at the cells that the file turns out to have."""
         names = self._source.fields.names
         headings = self._source.layout()
         self._layout = tuple(None if name is None else names.index(name) for name in headings)
+        self._columns = tuple(position for position in self._layout if position is not None)
         if None in self._layout and not self._rules.skips:
             self.notes = (
                 "text is parsed: the file has cells that are no fields, which the server would not leave out",
             )
             return
-        self._guard = Guard(self._source.form, self._layout, self._rules, is_complete=self._encoder.is_lenient)
+        form = self._source.form
+        if self._own_form is not None:
+            self._splitter = await self._own_form.for_text(form, self._layout)
+        if self._splitter is None:
+            self._splitter = Guard(form, self._layout, self._rules, is_complete=self._encoder.is_lenient)
 
     def _parts(self, chunk: bytes) -> Iterator[Part]:
-        if self._guard is None:
+        if self._splitter is None:
             yield from self._parsed(chunk, 0, len(chunk))
             return
-        spans = self._guard.split(chunk)
+        spans = self._splitter.split(chunk)
         slow = [span for span in spans if not span.is_good]
         if len(slow) > MAX_SLOW_SPANS:
             yield from self._parsed(chunk, 0, len(chunk))
@@ -106,10 +112,10 @@ class TextWay:
             for span in spans:
                 yield from self._text(chunk, span) if span.is_good else self._parsed(chunk, span.start, span.end)
         if self.rows >= MIN_JUDGED_ROWS and self._slow_rows > MAX_SLOW_SHARE * self.rows:
-            self.notes = (self._reason(self._guard, chunk, slow),)
-            self._guard = None
+            self.notes = (self._reason(self._splitter, chunk, slow),)
+            self._splitter = None
 
-    def _text(self, chunk: bytes, span: Span) -> Iterator[TextPart]:
+    def _text(self, chunk: bytes, span: Span) -> Iterator[TextPart | BinaryPart]:
         records = chunk if len(chunk) == span.end - span.start else chunk[span.start : span.end]
         part = TextPart(records, span.rows, self.rows + 1, self._source.form, self._layout)
         self.rows += span.rows
@@ -117,7 +123,7 @@ class TextWay:
         self.sent_bytes += len(records)
         self._is_text = True
         self._sent.append((part, self._line_of(chunk, span.start)))
-        yield part
+        yield part if span.written is None else BinaryPart(span.written, span.rows, part.first, self._columns)
 
     def _parsed(self, chunk: bytes, start: int, end: int) -> Iterator[Part]:
         records, line = chunk[start:end], self._line_of(chunk, start)
@@ -165,9 +171,9 @@ class TextWay:
     def _line_of(self, chunk: bytes, position: int) -> int:
         return self._line + chunk.count(b"\n", 0, position)
 
-    def _reason(self, guard: Guard, chunk: bytes, slow: list[Span]) -> str:
+    def _reason(self, splitter: Splitter, chunk: bytes, slow: list[Span]) -> str:
         """:returns: What is the matter with the first of the records that did not pass."""
-        found = guard.find_cell(chunk[slow[0].start : slow[0].end]) if slow else None
+        found = splitter.find_cell(chunk[slow[0].start : slow[0].end]) if slow else None
         if found is None:
             return "text is parsed from some record on, as too many are not as the server reads them"
         index, cell = found

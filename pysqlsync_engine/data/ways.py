@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Protocol
 
-from pysqlsync_engine.data.arrow_columns import ChooseWriter
 from pysqlsync_engine.data.arrow_way import ArrowWay
 from pysqlsync_engine.data.batches import Lenient, bounded
 from pysqlsync_engine.data.collecting import rare_collections
@@ -14,6 +13,7 @@ from pysqlsync_engine.data.encoding import TupleEncoder, bad_record
 from pysqlsync_engine.data.guard import find_obstacle
 from pysqlsync_engine.data.hooks import Hook
 from pysqlsync_engine.data.load_report import Speed
+from pysqlsync_engine.data.own_form import OwnForm
 from pysqlsync_engine.data.parts import Part, Rejects
 from pysqlsync_engine.data.sources import ArrowSource, BadRecord, LenientSource, RecordSource, TextSource, Window
 from pysqlsync_engine.data.target import LoadTarget
@@ -85,8 +85,8 @@ class Wants(Protocol):
         ...
 
     @property
-    def choose_writer(self) -> ChooseWriter | None:
-        """Chooses what writes columns in a form of its own, which it takes with less work than text; `None` if it has none."""
+    def own_form(self) -> OwnForm | None:
+        """Chooses what writes rows in a form of its own, which it takes with less work than text; `None` if it has none."""
         ...
 
 
@@ -96,13 +96,13 @@ def choose_way(source: RecordSource, window: Window | None, target: LoadTarget, 
     if isinstance(source, ArrowSource) and store.text.obstacle is None:
         batches = source.record_batches(window)
         if batches is not None:
-            return ArrowWay(source, batches, target, store.text, encoder, store.choose_writer)
+            return ArrowWay(source, batches, target, store.text, encoder, store.own_form)
     if not isinstance(source, TextSource):
         return TupleWay(source, window, encoder)
     obstacle = find_obstacle(source.form, source.fields, target, store.text)
     chunks = source.chunks(window) if obstacle is None else None
     if chunks is not None:
-        return TextWay(source, chunks, target, store.text, encoder)
+        return TextWay(source, chunks, target, store.text, encoder, store.own_form)
     reason = obstacle or "the text alone does not tell what is in the rows"
     return TupleWay(source, window, encoder, notes=(f"text is parsed: {reason}",))
 

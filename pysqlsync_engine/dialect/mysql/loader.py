@@ -87,7 +87,7 @@ class StagedStore:
     """Sends rows to a staging table, and merges them from there."""
 
     is_numbered = False
-    choose_writer = None
+    own_form = None
 
     def __init__(self, target: LoadTarget, transfers: Sequence[Transfer], packer: Packer) -> None:
         self._target = target

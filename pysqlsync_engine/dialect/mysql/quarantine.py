@@ -32,7 +32,7 @@ class LenientStore:
     """Sets rows aside that cannot be stored; see `RowStore` for what its methods promise."""
 
     is_numbered = False
-    choose_writer = None
+    own_form = None
 
     def __init__(
         self, target: LoadTarget, transfers: Sequence[Transfer], packer: Packer, capabilities: Capabilities

@@ -199,7 +199,7 @@ class Copier:
         """
         names: list[str] = []
         skipped = 0
-        for position in part.layout if isinstance(part, TextPart) else range(len(self._names)):
+        for position in part.layout:
             if position is None:
                 skipped += 1
                 names.append(f"{SKIPPED}{skipped}")

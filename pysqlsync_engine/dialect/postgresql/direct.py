@@ -80,7 +80,7 @@ class DirectStore:
         self._features = features
         self._transfers = transfers
         self._staged = StagedStore(target, transfers, rules, features)
-        self.choose_writer = self._staged.choose_writer
+        self.own_form = self._staged.own_form
         self._labels = lookup_ids(transfers, target.types)
         self.hooks: Sequence[Hook | None] = [
             watch_limits(transfer.hook)

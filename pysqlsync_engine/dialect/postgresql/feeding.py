@@ -210,7 +210,7 @@ class BytesRun(Sending):
 
 def _layout_of(part: TextPart | BinaryPart) -> object:
     """:returns: What parts have in common that one COPY takes."""
-    return (part.form, part.layout) if isinstance(part, TextPart) else None
+    return (part.form, part.layout) if isinstance(part, TextPart) else part.layout
 
 
 class RowRun(Sending):

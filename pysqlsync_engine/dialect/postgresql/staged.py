@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import nullcontext
 
-from pysqlsync_engine.data.arrow_columns import ColumnWriter, FittedColumn
 from pysqlsync_engine.data.encoding import plain_encoder
 from pysqlsync_engine.data.hooks import Detour, Hook
 from pysqlsync_engine.data.load_options import LoadMode
@@ -13,11 +12,10 @@ from pysqlsync_engine.data.load_report import Counts, Outcome
 from pysqlsync_engine.data.parts import Part
 from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.data.text import TextRules
-from pysqlsync_engine.dialect.postgresql.binary_rows import choose_binary
+from pysqlsync_engine.dialect.postgresql.binary_form import BinaryForm
 from pysqlsync_engine.dialect.postgresql.capabilities import Features
 from pysqlsync_engine.dialect.postgresql.copying import Copier
 from pysqlsync_engine.dialect.postgresql.feeding import Feed, fed
-from pysqlsync_engine.dialect.postgresql.live_types import has_types
 from pysqlsync_engine.dialect.postgresql.locating import add_labels, add_stubs, check_rows, keep_labels, locate
 from pysqlsync_engine.dialect.postgresql.merging import advance_identity, make_merge, prepare_merge
 from pysqlsync_engine.dialect.postgresql.refusals import is_about_row
@@ -40,21 +38,15 @@ class StagedStore:
     def __init__(self, target: LoadTarget, transfers: Sequence[Transfer], rules: TextRules, features: Features) -> None:
         self._target = target
         self._features = features
-        self._session: Session | None = None
+        self.own_form = BinaryForm(target, transfers, rules)
         self._transfers = transfers
         self.hooks: Sequence[Hook | None] = [
             transfer.hook if transfer.limits is None else watch_limits(transfer.hook) for transfer in transfers
         ]
         self.text = rules
 
-    async def choose_writer(self, columns: Sequence[FittedColumn]) -> ColumnWriter | None:
-        writer = choose_binary(columns, self._transfers)
-        if writer is None or self._session is None:
-            return None
-        return writer if await has_types(self._session, self._target.table.name, writer.types) else None
-
     async def prepare(self, session: Session) -> None:
-        self._session = session
+        self.own_form.use(session)
 
     async def store(self, session: Session, parts: AsyncIterator[Part]) -> Outcome:
         async with fed(parts) as feed:

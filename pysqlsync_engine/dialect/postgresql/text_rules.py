@@ -92,15 +92,20 @@ def _is_enum(kind: Any) -> bool:
 
 def _labels(declared: Unwrapped) -> TextColumn | None:
     """:returns: Rule for a value that is one of some labels; `None` for another one."""
+    plain = plain_labels(declared)
+    # what matches nothing is parsed
+    return None if plain is None else TextColumn("|".join(map(re.escape, plain)) or "(?!)")
+
+
+def plain_labels(declared: Unwrapped) -> list[str] | None:
+    """:returns: The labels that a value may be, as far as files spell them as they are; `None` for a value that is no label."""
     labels: Sequence[str] = declared.labels
     kind: Any = declared.type
     if _is_enum(kind):
         labels = [member_label(member) for member in kind if str(member.value) == member_label(member)]
     elif not labels:
         return None
-    plain = [re.escape(label) for label in labels if _PLAIN_LABEL.fullmatch(label)]
-    # what matches nothing is parsed
-    return TextColumn("|".join(plain) or "(?!)")
+    return [label for label in labels if _PLAIN_LABEL.fullmatch(label)]
 
 
 class _Rules:

@@ -1,0 +1,29 @@
+"""Rows of binary COPY made of the text of files, by code that is compiled when the package is installed."""
+
+class RowWriter:
+    """Makes rows of binary COPY of the text of records."""
+
+    def __init__(
+        self,
+        fields: tuple[tuple[int, bool, int, int, tuple[bytes, ...]] | None, ...],
+        delimiter: bytes,
+        quote: bytes,
+        null: bytes,
+    ) -> None:
+        """
+        Know what the cells of a record are.
+
+        :param fields: For each cell its kind, whether it may be NULL, two limits, and the only texts that it may be, if there are such;
+            `None` for a cell that is left out. `fields.h` says what the limits are for each kind.
+        :param delimiter: One byte.
+        :param quote: One byte around cells; none if special characters are escaped by backslashes instead.
+        :param null: Spelling of NULL.
+        """
+
+    def write(self, records: bytes, start: int, /) -> tuple[bytes, int, int, int, int]:
+        """
+        Write the records from a position on, each of which has a line feed, up to the first one that is not exact.
+
+        :returns: The rows, how many these are, the position after them, and of the record that follows the cell that has to be
+            read in another way: which one it is from 0, and its position. The number of the cell is -1 if no record follows.
+        """
