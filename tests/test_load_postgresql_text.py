@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import enum
 import gzip
 from collections.abc import AsyncIterator, Sequence
@@ -29,7 +30,7 @@ from pysqlsync_engine.data.csv import CsvSource
 from pysqlsync_engine.data.load_report import Counts, LoadReport, Speed
 from pysqlsync_engine.data.sources import Fields
 from pysqlsync_engine.data.tsv import TsvSource
-from pysqlsync_engine.dialect.postgresql import text_binary
+from pysqlsync_engine.dialect import text_rows
 from pysqlsync_engine.errors import LoadError, RowError
 from pysqlsync_engine.factory import get_dialect
 from pysqlsync_engine.model.key_types import PrimaryKey
@@ -235,7 +236,7 @@ async def test_records_that_are_spelled_otherwise_are_sent_as_values(
 async def test_without_compiled_code_text_is_sent_as_it_is(
     connection: ConnectionContext, way: Way, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(text_binary, "find_compiled", lambda: None)
+    monkeypatch.setattr(text_rows, "find_compiled", lambda: None)
     rows = [ware(number, weight="0.5") for number in range(1, 1001)]
     report = await load(connection, write_csv(tmp_path / "wares.csv", rows), LoadMode.UPSERT)
     assert (way.binary, way.text + way.rows, report.speed) == (0, 1000, Speed.BYTES)
@@ -354,3 +355,29 @@ async def test_a_column_that_is_not_what_it_is_taken_for_gets_text(
     await load(connection, write_tsv(tmp_path / "wares.tsv", rows), LoadMode.INSERT)
     assert (way.binary, way.text) == (0, 10)
     assert [row[8] for row in await wares(connection)] == [str(-number) for number in range(1, 11)]
+
+
+@pytest.mark.parametrize("mode", [LoadMode.INSERT, LoadMode.UPSERT])
+@pytest.mark.parametrize("is_empty", [True, False])
+async def test_columns_that_get_another_type_meanwhile_are_noticed(
+    connection: ConnectionContext, postgresql: Server, way: Way, tmp_path: Path, mode: LoadMode, *, is_empty: bool
+) -> None:
+    if not is_empty:
+        await load(connection, write_tsv(tmp_path / "old.tsv", [ware(99, weight="0.5")]), LoadMode.INSERT)
+        way.binary = 0
+    rows = [ware(number, weight="0.5") for number in range(1, 11)]
+    async with get_dialect("postgresql").create_pool(postgresql.parameters) as pool:
+        async with connection.session.transaction():
+            # what locks the table, and what the other sessions do not see yet
+            await connection.session.execute('ALTER TABLE "Ware" ALTER COLUMN id TYPE double precision')
+            task = asyncio.create_task(
+                pool.load(
+                    connection.get_table(Ware), write_tsv(tmp_path / "wares.tsv", rows), options=LoadOptions(mode)
+                )
+            )
+            await asyncio.sleep(1)
+        report = await task
+    assert report.counts.inserted == 10
+    found = await connection.session.fetch('SELECT id FROM "Ware" WHERE id < 99 ORDER BY id')
+    assert [number for (number,) in found] == [float(number) for number in range(1, 11)]
+    assert way.binary == 0

@@ -23,9 +23,10 @@ from pysqlsync_engine.data.sources import Fields
 from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.data.tsv import TsvSource
 from pysqlsync_engine.dialect.postgresql.capabilities import features_of
-from pysqlsync_engine.dialect.postgresql.text_binary import CellKind, TextRows, choose_text, find_compiled
+from pysqlsync_engine.dialect.postgresql.text_binary import choose_cells
 from pysqlsync_engine.dialect.postgresql.text_rules import text_rules
 from pysqlsync_engine.dialect.postgresql.transfer import make_transfer
+from pysqlsync_engine.dialect.text_rows import CellForm, CellKind, TextRows, find_compiled, make_rows
 from pysqlsync_engine.errors import LoadError
 from pysqlsync_engine.model.data_types import (
     SqlBoolean,
@@ -103,13 +104,19 @@ READERS: dict[str, tuple[SqlType, str, Callable[[bytes], Any]]] = {
 """By name of a case the type of a column, its name on the server, and what reads a value."""
 
 
-def rows_for(source: DelimitedSource, types: Sequence[SqlType]) -> TextRows:
-    """:returns: What makes rows of the text of a source."""
+def cells_of(source: DelimitedSource, types: Sequence[SqlType]) -> dict[str, CellForm | None]:
+    """:returns: How cells are read for columns of PostgreSQL."""
     target: LoadTarget = target_of(source, types)
     transfers = [make_transfer(target, position) for position in range(len(types))]
-    rules = text_rules(target, features_of(ServerVersion("PostgreSQL", 15)), strict=False)
+    return choose_cells(
+        target, transfers, text_rules(target, features_of(ServerVersion("PostgreSQL", 15)), strict=False)
+    )
+
+
+def rows_for(source: DelimitedSource, types: Sequence[SqlType]) -> TextRows:
+    """:returns: What makes rows of the text of a source."""
     layout = [None if name is None else source.fields.names.index(name) for name in source.layout()]
-    rows = choose_text(source.form, layout, target, transfers, rules)
+    rows = make_rows(source.form, layout, cells_of(source, types))
     assert rows is not None
     return rows
 
@@ -184,7 +191,9 @@ def test_what_is_written_is_what_the_parser_reads(
         source = make(cells, fields)
         records = b"".join(cell + b"\n" for cell in cells)
         rows = rows_for(source, [data_type])
-        assert type_name in rows.types["value"]
+        form = cells_of(source, [data_type])["value"]
+        assert form is not None
+        assert type_name in form.types
         end = 0
         for span in rows.split(records):
             assert span.start == end
@@ -296,11 +305,11 @@ def test_cells_that_are_left_out_have_to_be_text_all_the_same() -> None:
     "fields",
     [
         (),
-        ((0, True, -1, -1),),
-        ((99, True, -1, -1, ()),),
-        ((2, True, 3, -1, ()),),
+        ((0, True, -1, -1, -1, -1),),
+        ((99, True, -1, -1, -1, -1, ()),),
+        ((2, True, 9, -1, -1, -1, ()),),
         ("x",),
-        ((0, True, -1, -1, ("text",)),),
+        ((0, True, -1, -1, -1, -1, ("text",)),),
     ],
 )
 def test_fields_that_make_no_sense_are_refused(fields: Any) -> None:
@@ -314,7 +323,7 @@ def test_fields_that_make_no_sense_are_refused(fields: Any) -> None:
 def test_positions_outside_of_the_text_are_refused() -> None:
     compiled = find_compiled()
     assert compiled is not None
-    writer = compiled(((int(CellKind.TEXT), True, -1, -1, ()),), b"\t", b"", b"\\N")
+    writer = compiled(((int(CellKind.TEXT), True, -1, -1, -1, -1, ()),), b"\t", b"", b"\\N")
     assert writer.write(b"a\n", 2) == (b"", 0, 2, -1, 2)
     # without its line feed it is no record
     assert writer.write(b"a\nb", 0) == (b"\0\1\0\0\0\1a", 1, 2, 0, 2)

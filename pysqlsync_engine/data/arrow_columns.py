@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import importlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass, replace
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -89,6 +89,11 @@ class FittedColumn:
 
 class ColumnWriter(Protocol):
     """Makes bytes of fitted columns."""
+
+    @property
+    def types(self) -> Mapping[str, Sequence[str]]:
+        """By name of a column the types that it has to have; none for text. See `BinaryPart`."""
+        ...
 
     def write(self, batch: Any) -> bytes:
         """

@@ -16,7 +16,7 @@ from pysqlsync_engine.data.arrow_columns import (
     NotExactError,
     bytes_of,
 )
-from pysqlsync_engine.data.text import TextColumn, TextRules
+from pysqlsync_engine.data.text import ANY_TYPES, TextColumn, TextRules
 
 QUOTE_MARK = b"\1"
 """What stands for a quote meanwhile, which the library would not write as it is."""
@@ -32,6 +32,8 @@ _FRACTIONS = {"us": ".000006", "ms": ".006", "s": ""}
 
 class ColumnText:
     """Writes tab-separated values; see `ColumnWriter`."""
+
+    types = ANY_TYPES
 
     def __init__(self, fitter: ColumnFitter, rules: TextRules) -> None:
         """Choose how each column is spelled."""

@@ -59,7 +59,7 @@ class ArrowWay:
         self._target = target
         self._rules = rules
         self._encoder = encoder
-        self._own_form = own_form
+        self.own_form = own_form
         self._layout = tuple(range(len(target.columns)))
         self._writers: _Writers | None = None
         self._tuple_rows = 0
@@ -85,7 +85,7 @@ class ArrowWay:
                 if isinstance(writer, ColumnText):
                     yield TextPart(records, batch.num_rows, first, TSV, self._layout)
                 else:
-                    yield BinaryPart(records, batch.num_rows, first, self._layout)
+                    yield BinaryPart(records, batch.num_rows, first, self._layout, writer.types)
 
     async def _converted(self) -> AsyncGenerator[tuple[Any, ColumnWriter | None, bytes]]:
         """:returns: Batches, each with what was written and by whom; by nobody if it has to be sent as tuples."""
@@ -96,7 +96,7 @@ class ArrowWay:
                 async with aclosing(self._batches(thread)) as batches:
                     async for batch in batches:
                         if self._writers is None:
-                            self._writers = await self._prepare(batch.schema)
+                            self._writers = self._prepare(batch.schema)
                         for start in range(0, batch.num_rows, PART_ROWS):
                             part = batch.slice(start, PART_ROWS)
                             yield part, *await loop.run_in_executor(thread, self._writers.write, part)
@@ -110,12 +110,10 @@ class ArrowWay:
             return in_thread(self._given, thread)
         return as_async(self._given)
 
-    async def _prepare(self, schema: Any) -> _Writers:
+    def _prepare(self, schema: Any) -> _Writers:
         fitter = ColumnFitter(schema, self._target, self._rules)
-        own_form = None if fitter.obstacle is not None else self._own_form
-        writers = _Writers(
-            fitter, self._rules, None if own_form is None else await own_form.for_columns(fitter.columns)
-        )
+        own_form = None if fitter.obstacle is not None else self.own_form
+        writers = _Writers(fitter, self._rules, None if own_form is None else own_form.for_columns(fitter.columns))
         if writers.obstacle is not None:
             self.notes = (f"columns are sent as tuples: {writers.obstacle}",)
         return writers

@@ -26,7 +26,7 @@ from pysqlsync_engine.data.cell_patterns import (
 )
 from pysqlsync_engine.data.sources import Fields
 from pysqlsync_engine.data.target import LoadTarget
-from pysqlsync_engine.data.text import TextFormat, TextRules, count_lines
+from pysqlsync_engine.data.text import ANY_TYPES, TextFormat, TextRules, count_lines
 from pysqlsync_engine.model.annotations import key_annotations, member_label, unwrap
 from pysqlsync_engine.model.data_types import SqlJson, SqlType
 
@@ -88,6 +88,8 @@ class Span:
 
 class Guard:
     """Splits text of a file into records that a server stores exactly, and others."""
+
+    types = ANY_TYPES
 
     def __init__(self, form: TextFormat, layout: Sequence[int | None], rules: TextRules, *, is_complete: bool) -> None:
         """

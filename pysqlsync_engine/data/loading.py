@@ -150,6 +150,8 @@ class _Stream:
 
     async def _send_all(self) -> LoadReport:
         options = self._target.options
+        if self._way.own_form is not None:
+            await self._way.own_form.prepare(self._session)
         await self._store.prepare(self._session)
         async with aclosing(self._way.parts()) as parts:
             # before the transaction, so that it is not idle while a slow source prepares its first row

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -106,12 +106,16 @@ class BinaryPart:
     :param rows: How many these are.
     :param first: Number of the first one in the stream, from 1.
     :param layout: For each field of a row the position of its column in the stream.
+    :param types: By name of a column the types that it has to have, as bytes of one type may be a value of another; names of the catalog.
+    :param text: The records of the file that the rows were made of; `None` for rows that were none.
     """
 
     records: bytes
     rows: int
     first: int
     layout: tuple[int, ...]
+    types: Mapping[str, Sequence[str]]
+    text: TextPart | None = None
 
 
 Part: TypeAlias = EncodedBatch | TextPart | BinaryPart | Rejects

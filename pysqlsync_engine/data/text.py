@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from pysqlsync_engine.model.object_types import Column
 
@@ -25,6 +27,10 @@ class TextFormat:
 
 TSV = TextFormat()
 """As servers write it."""
+
+
+ANY_TYPES: Mapping[str, Sequence[str]] = MappingProxyType({})
+"""What columns have to be to be given text: anything, as the server converts it."""
 
 
 def count_lines(text: bytes) -> int:

@@ -53,13 +53,12 @@ class TextWay:
         self._target = target
         self._rules = rules
         self._encoder = encoder
-        self._own_form = own_form
+        self.own_form = own_form
         self._splitter: Splitter | None = None
         self._layout: tuple[int | None, ...] = ()
         self._columns: tuple[int, ...] = ()
         self._line = 1
         self._slow_rows = 0
-        self._is_text = False
         self._sent: deque[tuple[TextPart, int]] = deque(maxlen=REMEMBERED_PARTS)
 
     @property
@@ -76,14 +75,14 @@ class TextWay:
         async with aclosing(as_async(self._chunks)) as chunks:
             async for chunk in chunks:
                 if not self._layout:
-                    await self._prepare()
+                    self._prepare()
                 before = self.rows
                 for part in self._parts(chunk):
                     yield part
                 # without quotes, each line is a record
                 self._line += self.rows - before if self._source.form.quote is None else count_lines(chunk)
 
-    async def _prepare(self) -> None:
+    def _prepare(self) -> None:
         """Choose what looks at the cells that the file turns out to have."""
         names = self._source.fields.names
         headings = self._source.layout()
@@ -95,8 +94,8 @@ class TextWay:
             )
             return
         form = self._source.form
-        if self._own_form is not None:
-            self._splitter = await self._own_form.for_text(form, self._layout)
+        if self.own_form is not None:
+            self._splitter = self.own_form.for_text(form, self._layout)
         if self._splitter is None:
             self._splitter = Guard(form, self._layout, self._rules, is_complete=self._encoder.is_lenient)
 
@@ -121,13 +120,14 @@ class TextWay:
         self.rows += span.rows
         self.batches += 1
         self.sent_bytes += len(records)
-        self._is_text = True
         self._sent.append((part, self._line_of(chunk, span.start)))
-        yield part if span.written is None else BinaryPart(span.written, span.rows, part.first, self._columns)
+        if span.written is None or self._splitter is None:
+            yield part
+        else:
+            yield BinaryPart(span.written, span.rows, part.first, self._columns, self._splitter.types, part)
 
     def _parsed(self, chunk: bytes, start: int, end: int) -> Iterator[Part]:
         records, line = chunk[start:end], self._line_of(chunk, start)
-        self._is_text = False
         if not self._encoder.is_lenient:
             rows = self._source.parse(records, line)
             yield from self._encoded(rows)
@@ -149,7 +149,8 @@ class TextWay:
             yield from self._encoder.parts(rows, first)
 
     def explain(self, error: StatementError) -> EngineError:
-        return error if self._is_text else self._encoder.explain(error)
+        # text may have been made ready after the values that are being sent
+        return self._encoder.explain(error)
 
     def with_value(self, error: RowError) -> LoadError:
         for part, line in self._sent:

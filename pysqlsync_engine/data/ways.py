@@ -46,6 +46,11 @@ class Way(Protocol):
         ...
 
     @property
+    def own_form(self) -> OwnForm | None:
+        """Form of the server that rows may be written in; it has to be prepared before the first part is asked for."""
+        ...
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """Why a faster way is not open, or was left."""
         ...
@@ -112,6 +117,7 @@ class TupleWay:
 
     speed = Speed.TUPLES
     sent_bytes = 0
+    own_form = None
 
     def __init__(
         self, source: RecordSource, window: Window | None, encoder: TupleEncoder, *, notes: Sequence[str] = ()

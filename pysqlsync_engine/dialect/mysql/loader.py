@@ -18,6 +18,8 @@ from pysqlsync_engine.data.parts import Part, Rejects
 from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.data.text import TextRules
 from pysqlsync_engine.dialect.mysql.capabilities import features_of
+from pysqlsync_engine.dialect.mysql.line_form import LineForm
+from pysqlsync_engine.dialect.mysql.live_types import confirm_types
 from pysqlsync_engine.dialect.mysql.locating import (
     add_labels,
     check_rows,
@@ -87,9 +89,9 @@ class StagedStore:
     """Sends rows to a staging table, and merges them from there."""
 
     is_numbered = False
-    own_form = None
 
     def __init__(self, target: LoadTarget, transfers: Sequence[Transfer], packer: Packer) -> None:
+        self.own_form = LineForm(target, transfers)
         self._target = target
         self._transfers = transfers
         self._packer = packer
@@ -154,10 +156,14 @@ async def send_all(
     numbering = Numbering()
     pack = partial(packer.pack, is_numbered=destination.number is not None)
     ahead = Ahead(parts, pack, spells=session.capabilities.client_files)
+    is_confirmed = False
     try:
         while (shipment := await ahead.take()) is not None:
             if isinstance(shipment, Rejects):
                 raise TypeError("rows that are set aside are not sent")
+            if shipment.lines is not None and not is_confirmed:
+                await confirm_types(session, packer.target.table.name, shipment.lines.types)
+                is_confirmed = True
             try:
                 async with session.transaction():
                     await send(session, destination, shipment, numbering.sent, ahead)

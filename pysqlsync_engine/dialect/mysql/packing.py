@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pysqlsync_engine.data.codec import compile_encoder
 from pysqlsync_engine.data.hooks import Hook
 from pysqlsync_engine.data.lines import compile_line_encoder
-from pysqlsync_engine.data.parts import EncodedBatch
+from pysqlsync_engine.data.parts import BinaryPart, EncodedBatch
 from pysqlsync_engine.data.target import LoadTarget
-from pysqlsync_engine.data.text import TextRules
+from pysqlsync_engine.data.text import TextPart, TextRules
 from pysqlsync_engine.dialect.mysql.sending import Sendable
-from pysqlsync_engine.dialect.mysql.shipments import Shipment, ship_rows, ship_text
+from pysqlsync_engine.dialect.mysql.shipments import Shipment, ship_lines, ship_rows, ship_text
 from pysqlsync_engine.dialect.mysql.spellings import find_spelling
 from pysqlsync_engine.dialect.mysql.staging import Cell, is_staged
 from pysqlsync_engine.dialect.mysql.transfer import Transfer, strict_hook
@@ -53,6 +53,7 @@ class Packer:
             None if spelling is None else self._cell(transfer, spelling.cast)
             for transfer, spelling in zip(transfers, spellings, strict=True)
         ]
+        self._line_cells = [self._cell(transfer, "{}") for transfer in transfers]
 
     def _cell(self, transfer: Transfer, cast: str) -> Cell | None:
         column = transfer.column
@@ -62,11 +63,14 @@ class Packer:
 
     def pack(self, gathered: Sendable, *, is_numbered: bool) -> Shipment:
         """:param is_numbered: False for rows that go to the table itself."""
+        rows, texts, lines = self._row_cells, self._text_cells, self._line_cells
+        if not is_numbered:
+            rows, texts, lines = ([_given(cell) for cell in cells] for cells in (rows, texts, lines))
         if isinstance(gathered, EncodedBatch):
-            cells = self._row_cells if is_numbered else [_given(cell) for cell in self._row_cells]
-            return ship_rows(gathered, self._encode_lines, self._encode, cells)
-        cells = self._text_cells if is_numbered else [_given(cell) for cell in self._text_cells]
-        return ship_text(gathered, cells)
+            return ship_rows(gathered, self._encode_lines, self._encode, rows)
+        if made := [part for part in gathered if isinstance(part, BinaryPart)]:
+            return ship_lines(made, texts, lines)
+        return ship_text([part for part in gathered if isinstance(part, TextPart)], texts)
 
 
 def _given(cell: Cell | None) -> Cell | None:

@@ -28,7 +28,7 @@ SLOW_S = 1.0
 MAX_STATEMENT_BYTES = 4 * 1024 * 1024
 """Longest statement that brings rows as values, where the server would permit longer ones."""
 
-Sendable: TypeAlias = EncodedBatch | tuple[TextPart, ...]
+Sendable: TypeAlias = EncodedBatch | tuple[TextPart | BinaryPart, ...]
 """What is sent with one statement."""
 
 Pack = Callable[[Sendable], Shipment]
@@ -106,20 +106,18 @@ async def _spelled(shipment: Shipment) -> Shipment:
 
 
 async def _gather(parts: AsyncIterator[Part]) -> AsyncGenerator[Sendable | Rejects]:
-    texts: list[TextPart] = []
+    texts: list[TextPart | BinaryPart] = []
     size, limit = 0, MAX_TEXT_BYTES // FIRST_SHARE
     async with aclosing(_yielding(parts)) as given, aclosing(joined(given)) as gathered:
         async for part in gathered:
-            is_alike = isinstance(part, TextPart) and texts and _is_alike(part, texts[0])
+            is_alike = isinstance(part, TextPart | BinaryPart) and texts and _is_alike(part, texts[0])
             if texts and (not is_alike or size >= limit):
                 yield tuple(texts)
                 texts, size = [], 0
                 limit = min(2 * limit, MAX_TEXT_BYTES)
-            if isinstance(part, TextPart):
+            if isinstance(part, TextPart | BinaryPart):
                 texts.append(part)
                 size += len(part.records)
-            elif isinstance(part, BinaryPart):
-                raise TypeError("expected rows as text or as values; got them in the form of another server")
             else:
                 yield part
         if texts:
@@ -133,8 +131,10 @@ async def _yielding(parts: AsyncIterator[Part]) -> AsyncGenerator[Part]:
         yield part
 
 
-def _is_alike(part: TextPart, other: TextPart) -> bool:
-    return part.form == other.form and part.layout == other.layout
+def _is_alike(part: TextPart | BinaryPart, other: TextPart | BinaryPart) -> bool:
+    if isinstance(part, TextPart) and isinstance(other, TextPart):
+        return part.form == other.form and part.layout == other.layout
+    return type(part) is type(other) and part.layout == other.layout
 
 
 async def send(
@@ -163,7 +163,7 @@ async def _load(
         await session.execute(start_counting(number))
     packets = shipment.packets()
     await session.load(
-        lambda file: destination.load(file, shipment.form, shipment.cells),
+        lambda file: shipment.load_into(destination, file),
         packets if ahead is None else ahead.preparing(packets),
         shipment.rows,
     )

@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from pysqlsync_engine.data.lines import NULL, LineEncoder, escape
-from pysqlsync_engine.data.parts import EncodedBatch
+from pysqlsync_engine.data.parts import BinaryPart, EncodedBatch
 from pysqlsync_engine.data.text import TSV, TextFormat, TextPart
-from pysqlsync_engine.dialect.mysql.staging import Cell
+from pysqlsync_engine.dialect.mysql.staging import Cell, Destination
 from pysqlsync_engine.dialect.mysql.wire import MAX_PACKET_BYTES, value_lists
 from pysqlsync_engine.session import Batch
 
@@ -21,6 +21,21 @@ NULL_WORD = b"NULL"
 
 Run: TypeAlias = tuple[int, int]
 """Number of a row in the stream, from 1, and how many rows there are from it on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """
+    Rows as lines without a character set.
+
+    :param cells: For each cell of a line what becomes of it; `None` if it is left out.
+    :param texts: The lines, in pieces.
+    :param types: By name of a column the types that it has to have.
+    """
+
+    cells: tuple[Cell | None, ...]
+    texts: tuple[bytes, ...]
+    types: Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +48,7 @@ class Shipment:
     :param runs: Which rows of the stream these are, in order.
     :param texts: Makes the records, anew with each call, in pieces of any size.
     :param batches: Makes the values of the rows, anew with each call; `None` for records of files.
+    :param lines: The rows as the server reads them with less work than the records; `None` if there are none.
     """
 
     form: TextFormat
@@ -40,6 +56,7 @@ class Shipment:
     runs: tuple[Run, ...]
     texts: Callable[[], Iterator[bytes]]
     batches: Callable[[], Iterator[Batch]] | None = None
+    lines: Lines | None = None
 
     @property
     def rows(self) -> int:
@@ -47,16 +64,25 @@ class Shipment:
         return sum(rows for _, rows in self.runs)
 
     def packets(self) -> Iterator[bytes]:
-        """:returns: The records, in packets that are large enough to be worth one."""
+        """:returns: The lines, or else the records, in packets that are large enough to be worth one."""
         gathered: list[bytes] = []
         size = 0
-        for text in self.texts():
+        for text in self.texts() if self.lines is None else self.lines.texts:
             gathered.append(text)
             size += len(text)
             if size >= MAX_PACKET_BYTES // 2:
                 yield from _cut(b"".join(gathered))
                 gathered, size = [], 0
         yield from _cut(b"".join(gathered))
+
+    def load_into(self, destination: Destination, file: str) -> str:
+        """
+        :param file: Name that stands for the packets.
+        :returns: Statement that sends them to a table.
+        """
+        if self.lines is None:
+            return destination.load(file, self.form, self.cells)
+        return destination.load(file, TSV, self.lines.cells, "binary")
 
     def value_lists(self, most_bytes: int, number: int | None) -> Iterator[tuple[str, int]]:
         """
@@ -112,6 +138,30 @@ def ship_text(parts: Sequence[TextPart], cells: Sequence[Cell | None]) -> Shipme
         tuple(None if position is None else cells[position] for position in layout),
         tuple((part.first, part.rows) for part in parts),
         lambda: (part.records for part in parts),
+    )
+
+
+def ship_lines(
+    parts: Sequence[BinaryPart], cells: Sequence[Cell | None], line_cells: Sequence[Cell | None]
+) -> Shipment:
+    """
+    :param parts: At least one; all made of text, of one form and layout, which is sent if the server refuses a row.
+    :param cells: For each column of the stream what becomes of its cells in the text.
+    :param line_cells: The same for the lines.
+    """
+    texts = [part.text for part in parts if part.text is not None]
+    form, layout = texts[0].form, texts[0].layout
+    return Shipment(
+        form if form.quote is None else TSV,
+        tuple(None if position is None else cells[position] for position in layout),
+        tuple((part.first, part.rows) for part in parts),
+        # not taken apart before it is needed
+        lambda: ((text if form.quote is None else _without_quotes(text)).records for text in texts),
+        lines=Lines(
+            tuple(line_cells[position] for position in parts[0].layout),
+            tuple(part.records for part in parts),
+            parts[0].types,
+        ),
     )
 
 

@@ -71,7 +71,7 @@ def find_spelling(transfer: Transfer, *, is_sure: bool) -> Spelling | None:
     if declared is None:
         return None
     if is_class(declared.type, enum.Enum) or declared.labels:
-        return _label_spelling(transfer, declared)
+        return _label_spelling(transfer)
     if isinstance(transfer.sent, SqlInteger) and declared.type is int:
         return _integer(transfer.sent, is_sure=is_sure)
     spell = _SPELLINGS.get(declared.type)
@@ -86,24 +86,34 @@ def _referenced(declared: Unwrapped) -> Unwrapped | None:
     return unwrap(keys[0]) if len(keys) == 1 else None
 
 
-def _label_spelling(transfer: Transfer, declared: Unwrapped) -> Spelling | None:
-    """:returns: The labels themselves, where a cell has the text of one."""
-    labels: Sequence[Any] = declared.labels or [member.value for member in declared.type]
-    if not isinstance(transfer.sent, SqlCharacter | SqlLabel):
-        return None
+def plain_labels(transfer: Transfer) -> list[str] | None:
+    """:returns: The labels that a cell may be, as far as files spell them as they are; `None` for a column of others."""
+    declared = _referenced(transfer.declared)
     known = transfer.sent.labels if isinstance(transfer.sent, SqlLabel) else None
-    return _among([label for label in labels if isinstance(label, str) and (known is None or label in known)])
+    if declared is not None and is_class(declared.type, enum.Enum):
+        labels: Sequence[Any] = [member.value for member in declared.type]
+    elif declared is not None and declared.labels:
+        labels = declared.labels
+    elif known is None:
+        return None
+    else:
+        labels = known
+    if not isinstance(transfer.sent, SqlCharacter | SqlLabel):
+        return []
+    texts = [label for label in labels if isinstance(label, str) and (known is None or label in known)]
+    return [label for label in texts if label and not _SPECIAL.search(label)]
 
 
-def _among(labels: Sequence[str]) -> Spelling | None:
-    plain = sorted(re.escape(label) for label in labels if label and not _SPECIAL.search(label))
+def _label_spelling(transfer: Transfer) -> Spelling | None:
+    """:returns: The labels themselves, where a cell has the text of one."""
+    plain = sorted(map(re.escape, plain_labels(transfer) or ()))
     # a longer one before its beginning, as none is tried again
     return Spelling(TextColumn(f"(?:{'|'.join(reversed(plain))})")) if plain else None
 
 
 def _text(transfer: Transfer, sent: SqlType) -> Spelling | None:
     if isinstance(sent, SqlLabel):
-        return _among(sent.labels)
+        return _label_spelling(transfer)
     if not isinstance(sent, SqlCharacter):
         return None
     data_type = transfer.column.data_type

@@ -52,10 +52,11 @@ class Destination:
     name: QualifiedId
     number: LocalId | None = None
 
-    def load(self, file: str, form: TextFormat, cells: Sequence[Cell | None]) -> str:
+    def load(self, file: str, form: TextFormat, cells: Sequence[Cell | None], character_set: str = "utf8mb4") -> str:
         """
         :param file: Name that stands for the data.
         :param cells: For each cell of a record what becomes of it; `None` if it is left out.
+        :param character_set: Of the data; `binary` for bytes that are stored as they are.
         """
         names: list[str] = []
         assigned: list[str] = []
@@ -72,7 +73,7 @@ class Destination:
         if self.number is not None:
             assigned.append(f"{quote(self.number)} = ({COUNTER} := {COUNTER} + 1)")
         return (
-            f"LOAD DATA LOCAL INFILE {quote_text(file)} INTO TABLE {quote_table(self.name)} CHARACTER SET utf8mb4"
+            f"LOAD DATA LOCAL INFILE {quote_text(file)} INTO TABLE {quote_table(self.name)} CHARACTER SET {character_set}"
             f" FIELDS TERMINATED BY {quote_text(form.delimiter)}{_quoting(form)} LINES TERMINATED BY '\\n'"
             f" ({', '.join(names)}){' SET ' if assigned else ''}{', '.join(assigned)}"
         )

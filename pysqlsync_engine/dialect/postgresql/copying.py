@@ -20,6 +20,7 @@ from pysqlsync_engine.dialect.postgresql.feeding import (
     RowRun,
     Sending,
 )
+from pysqlsync_engine.dialect.postgresql.live_types import confirm_types
 from pysqlsync_engine.dialect.postgresql.refusals import refuse
 from pysqlsync_engine.errors import LoadError, RowError, StatementError
 from pysqlsync_engine.model.id_types import QualifiedId
@@ -96,6 +97,7 @@ class Copier:
         self._table = table
         self._names = [column.name.name for column in target.columns]
         self._add_column = add_column
+        self._is_confirmed = False
         self._skipped = 0
         self._takes_text = takes_text
         self._may_skip_rows = may_skip_rows
@@ -125,6 +127,9 @@ class Copier:
         """
         try:
             columns = await self.find_columns(part)
+            if isinstance(part, BinaryPart) and not self._is_confirmed:
+                await confirm_types(self._session, self._table, part.types)
+                self._is_confirmed = True
         except CannotSkipError:
             if feed is not None:
                 feed.give_back([part])

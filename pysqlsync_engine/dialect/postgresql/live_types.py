@@ -1,11 +1,15 @@
-"""Compares the types that columns have on the server with those that rows in binary form are written for."""
+"""The types that columns have on the server, which rows in binary form are written for."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from pysqlsync_engine.dialect.text_rows import are_among
+from pysqlsync_engine.errors import StatementError
 from pysqlsync_engine.model.id_types import QualifiedId
 from pysqlsync_engine.session import Session
+
+SERIALIZATION_FAILURE = "40001"
 
 _LIVE_TYPES = """
     SELECT
@@ -22,11 +26,23 @@ _LIVE_TYPES = """
 """Names of columns and of their types; of domains, those that they are made of. Types of others have no names here."""
 
 
-async def has_types(session: Session, table: QualifiedId, types: Mapping[str, Sequence[str]]) -> bool:
-    """
-    Find out whether columns are what they are taken for: to a column of another type, bytes would be another value.
+async def find_types(session: Session, table: QualifiedId) -> dict[str, str | None]:
+    """:returns: By name of a column its type as far as it has a name here; nothing for a table that does not exist."""
+    return dict(await session.fetch(_LIVE_TYPES, str(table)))
 
-    :param types: Names of those that each column may have.
+
+async def confirm_types(session: Session, table: QualifiedId, types: Mapping[str, Sequence[str]]) -> None:
     """
-    live = dict(await session.fetch(_LIVE_TYPES, str(table)))
-    return all(live.get(name) in expected for name, expected in types.items())
+    Make sure that columns are what rows were written for, until the end of the transaction.
+
+    :raises StatementError: if they were changed since; the stream can be sent again.
+    """
+    statement = f"LOCK TABLE ONLY {table} IN ROW EXCLUSIVE MODE"
+    await session.execute(statement)
+    if not are_among(await find_types(session, table), types):
+        raise StatementError(
+            f"{table.display}: columns got other types while rows were made for them; send the stream again",
+            statement=statement,
+            sqlstate=SERIALIZATION_FAILURE,
+            is_transient=True,
+        )

@@ -46,7 +46,7 @@ class StagedStore:
         self.text = rules
 
     async def prepare(self, session: Session) -> None:
-        self.own_form.use(session)
+        pass
 
     async def store(self, session: Session, parts: AsyncIterator[Part]) -> Outcome:
         async with fed(parts) as feed:

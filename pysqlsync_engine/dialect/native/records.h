@@ -11,6 +11,7 @@ typedef struct {
     size_t column_count; /* fields that are not skipped */
     char delimiter;
     char quote;          /* '\0' if special characters are escaped instead */
+    bool writes_lines;   /* rows are lines for LOAD DATA, and not for binary COPY */
     char *null;          /* spelling of NULL */
     size_t null_size;
 } Form;

@@ -1,6 +1,9 @@
 /*
- * Fields of binary COPY, made of the text of cells: their length, and the bytes that the receive function of a type reads
- * (https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-BINARY).
+ * Fields of rows, made of the text of cells.
+ *
+ * For binary COPY of PostgreSQL a field is its length, and the bytes that the receive function of a type reads
+ * (https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-BINARY). For LOAD DATA of MySQL it is text without a character
+ * set, in which bytes stand for themselves.
  */
 
 #ifndef FIELDS_H
@@ -11,7 +14,7 @@
 
 #include "buffer.h"
 
-/* As text_binary.py has them. */
+/* As text_rows.py has them. */
 typedef enum {
     KIND_TEXT,
     KIND_JSONB,
@@ -38,7 +41,9 @@ typedef struct {
     bool is_skipped;     /* the cell is of no column */
     bool is_nullable;    /* a cell that spells NULL is written as such */
     long limit;          /* characters, bytes of a number, digits of a second, or digits before the point; -1 for as many as there are */
-    long scale;          /* digits after the point; -1 for as many as there are */
+    long scale;          /* digits after the point, or bytes of text; -1 for as many as there are */
+    long first;          /* lowest number, of which nothing but 0 counts, or first year */
+    long last;           /* last year */
     Label *labels;       /* the only text that there may be */
     size_t label_count;  /* 0 for any text */
 } Field;
@@ -71,6 +76,11 @@ Verdict write_date(const Field *, const Cell *, Buffer *);
 Verdict write_timestamp(const Field *, const Cell *, Buffer *);
 Verdict write_timestamptz(const Field *, const Cell *, Buffer *);
 Verdict write_time(const Field *, const Cell *, Buffer *);
+
+/* Any of them, as text for LOAD DATA. */
+Verdict write_line_cell(const Field *, const Cell *, Buffer *);
+
+extern const Write WRITERS[KIND_COUNT];
 
 static inline bool
 is_digit(char letter)

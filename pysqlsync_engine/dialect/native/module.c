@@ -60,13 +60,16 @@ set_labels(Field *field, PyObject *labels)
 static int
 check_limits(const Field *field)
 {
-    bool has_width = field->kind == KIND_INTEGER || field->kind == KIND_FLOAT;
-    bool is_narrow = field->kind == KIND_INTEGER && field->limit == 2;
-    if (has_width && field->limit != 4 && field->limit != 8 && !is_narrow) {
-        PyErr_Format(PyExc_ValueError, "expected the width of a number in bytes; got %ld", field->limit);
-        return -1;
+    bool is_width = true;
+    if (field->kind == KIND_INTEGER) {
+        is_width = field->limit >= 1 && field->limit <= 8;
+    } else if (field->kind == KIND_FLOAT) {
+        is_width = field->limit == 4 || field->limit == 8;
     }
-    return 0;
+    if (!is_width) {
+        PyErr_Format(PyExc_ValueError, "expected the width of a number in bytes; got %ld", field->limit);
+    }
+    return is_width ? 0 : -1;
 }
 
 static int
@@ -83,7 +86,8 @@ set_field(Field *field, PyObject *given)
         return -1;
     }
     if (!PyArg_ParseTuple(
-            given, "iillO!:field", &kind, &is_nullable, &field->limit, &field->scale, &PyTuple_Type, &labels)) {
+            given, "iillllO!:field", &kind, &is_nullable, &field->limit, &field->scale, &field->first, &field->last,
+            &PyTuple_Type, &labels)) {
         return -1;
     }
     if (kind < 0 || kind >= KIND_COUNT) {
@@ -141,13 +145,14 @@ clear_form(Form *form)
 static int
 RowWriter_init(RowWriter *self, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"fields", "delimiter", "quote", "null", NULL};
+    static char *names[] = {"fields", "delimiter", "quote", "null", "lines", NULL};
     PyObject *fields, *null;
     char delimiter;
     const char *quote;
     Py_ssize_t quote_size;
+    int writes_lines = 0;
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "O!cy#S", names, &PyTuple_Type, &fields, &delimiter, &quote, &quote_size, &null)) {
+            args, kwargs, "O!cy#S|$p", names, &PyTuple_Type, &fields, &delimiter, &quote, &quote_size, &null, &writes_lines)) {
         return -1;
     }
     if (quote_size > 1) {
@@ -156,6 +161,7 @@ RowWriter_init(RowWriter *self, PyObject *args, PyObject *kwargs)
     }
     clear_form(&self->form);
     self->form.delimiter = delimiter;
+    self->form.writes_lines = writes_lines != 0;
     self->form.quote = quote_size == 1 ? *quote : '\0';
     if (copy_bytes(null, &self->form.null, &self->form.null_size) < 0) {
         return -1;
@@ -214,7 +220,7 @@ static PyMethodDef RowWriter_methods[] = {
 };
 
 static PyType_Slot RowWriter_slots[] = {
-    {Py_tp_doc, "Makes rows of binary COPY of the text of records."},
+    {Py_tp_doc, "Makes rows of the text of records."},
     {Py_tp_new, PyType_GenericNew},
     {Py_tp_init, RowWriter_init},
     {Py_tp_dealloc, RowWriter_dealloc},
@@ -223,7 +229,7 @@ static PyType_Slot RowWriter_slots[] = {
 };
 
 static PyType_Spec RowWriter_spec = {
-    .name = "pysqlsync_engine.dialect.postgresql._text_rows.RowWriter",
+    .name = "pysqlsync_engine.dialect._text_rows.RowWriter",
     .basicsize = sizeof(RowWriter),
     .flags = Py_TPFLAGS_DEFAULT,
     .slots = RowWriter_slots,
@@ -249,7 +255,7 @@ static PyModuleDef_Slot module_slots[] = {
 static struct PyModuleDef module_def = {
     PyModuleDef_HEAD_INIT,
     .m_name = "_text_rows",
-    .m_doc = "Rows of binary COPY made of the text of files.",
+    .m_doc = "Rows in the form of a server, made of the text of files.",
     .m_slots = module_slots,
 };
 

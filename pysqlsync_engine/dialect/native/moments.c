@@ -58,10 +58,10 @@ days_since_2000(int year, int month, int day)
 }
 
 static bool
-read_date(Reader *reader, int first_year, int last_year, int32_t *days)
+read_date(Reader *reader, const Field *field, int32_t *days)
 {
     int year, month, day;
-    if (!read_digits(reader, 4, first_year, last_year, &year) || !read_letter(reader, '-')
+    if (!read_digits(reader, 4, (int)field->first, (int)field->last, &year) || !read_letter(reader, '-')
         || !read_digits(reader, 2, 1, 12, &month) || !read_letter(reader, '-')
         || !read_digits(reader, 2, 1, days_of_month(year, month), &day)) {
         return false;
@@ -143,20 +143,19 @@ reader_of(const Cell *cell)
 Verdict
 write_date(const Field *field, const Cell *cell, Buffer *buffer)
 {
-    (void)field;
     Reader reader = reader_of(cell);
     int32_t days;
-    if (!read_date(&reader, 1, 9999, &days) || reader.text != reader.end) {
+    if (!read_date(&reader, field, &days) || reader.text != reader.end) {
         return INEXACT;
     }
     return append_number(buffer, 4, days);
 }
 
 static bool
-read_moment(Reader *reader, const Field *field, int first_year, int last_year, int64_t *moment)
+read_moment(Reader *reader, const Field *field, int64_t *moment)
 {
     int32_t days;
-    if (!read_date(reader, first_year, last_year, &days) || !(read_letter(reader, 'T') || read_letter(reader, ' '))
+    if (!read_date(reader, field, &days) || !(read_letter(reader, 'T') || read_letter(reader, ' '))
         || !read_clock(reader, field->limit, moment)) {
         return false;
     }
@@ -169,19 +168,18 @@ write_timestamp(const Field *field, const Cell *cell, Buffer *buffer)
 {
     Reader reader = reader_of(cell);
     int64_t moment;
-    if (!read_moment(&reader, field, 1, 9999, &moment) || reader.text != reader.end) {
+    if (!read_moment(&reader, field, &moment) || reader.text != reader.end) {
         return INEXACT;
     }
     return append_number(buffer, 8, moment);
 }
 
-/* Years at either end are left to those who know whether the moment is one that can be stored. */
 Verdict
 write_timestamptz(const Field *field, const Cell *cell, Buffer *buffer)
 {
     Reader reader = reader_of(cell);
     int64_t moment, offset;
-    if (!read_moment(&reader, field, 1000, 9899, &moment) || !read_offset(&reader, &offset) || reader.text != reader.end) {
+    if (!read_moment(&reader, field, &moment) || !read_offset(&reader, &offset) || reader.text != reader.end) {
         return INEXACT;
     }
     return append_number(buffer, 8, moment - offset);

@@ -13,8 +13,11 @@
 
 #define NEGATIVE 0x4000
 
-/* Digits that fit in 64 bits in any case, and those of whole numbers that a double has exactly. */
-#define SAFE_DIGITS 18
+/* Digits of 64 bits at most, and the lowest number of so many digits. */
+#define MAX_INTEGER_DIGITS 20
+#define FIRST_OF_MOST_DIGITS UINT64_C(10000000000000000000)
+
+/* Digits of whole numbers that a double has exactly. */
 #define EXACT_DIGITS 15
 #define EXACT_POWER 22
 
@@ -103,6 +106,17 @@ value_of(const char *digits, size_t size, uint64_t start)
     return start;
 }
 
+/* The greatest integer that a column has, without its sign. */
+static uint64_t
+most_of(const Field *field, bool is_negative)
+{
+    uint64_t half = UINT64_C(1) << (8 * field->limit - 1);
+    if (field->first == 0) {
+        return is_negative ? 0 : half + (half - 1);
+    }
+    return is_negative ? half : half - 1;
+}
+
 Verdict
 write_integer(const Field *field, const Cell *cell, Buffer *buffer)
 {
@@ -110,13 +124,13 @@ write_integer(const Field *field, const Cell *cell, Buffer *buffer)
     bool is_negative;
     const char *digits = read_sign(cell->text, end, &is_negative);
     size_t size = count_digits(digits, end), width = (size_t)field->limit;
-    /* 19 digits fit without a sign */
-    if (size == 0 || size > SAFE_DIGITS + 1 || digits + size != end) {
+    if (size == 0 || size > MAX_INTEGER_DIGITS || digits + size != end) {
         return INEXACT;
     }
     uint64_t value = value_of(digits, size, 0);
-    uint64_t most = (UINT64_C(1) << (8 * width - 1)) - (is_negative ? 0 : 1);
-    if (value > most) {
+    /* what starts with 1 and has more than 64 bits comes out too low */
+    bool is_over = size == MAX_INTEGER_DIGITS && (*digits != '1' || value < FIRST_OF_MOST_DIGITS);
+    if (is_over || value > most_of(field, is_negative)) {
         return INEXACT;
     }
     if (buffer_reserve(buffer, 12) < 0) {
@@ -218,7 +232,8 @@ fits(const Field *field, Spelling *spelled)
     while (spelled->fraction_size > scale && spelled->fraction[spelled->fraction_size - 1] == '0') {
         spelled->fraction_size--;
     }
-    return spelled->whole_size <= most && spelled->fraction_size <= scale;
+    bool is_fraction = spelled->whole_size == 1 && *spelled->whole == '0';
+    return (is_fraction || spelled->whole_size <= most) && spelled->fraction_size <= scale;
 }
 
 /* The server leaves out digits that are idle. */

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static const Write WRITERS[KIND_COUNT] = {
+const Write WRITERS[KIND_COUNT] = {
     [KIND_TEXT] = write_text,
     [KIND_JSONB] = write_jsonb,
     [KIND_INTEGER] = write_integer,
@@ -20,6 +20,8 @@ static const Write WRITERS[KIND_COUNT] = {
 };
 
 #define NULL_FIELD UINT32_MAX
+
+static const char NULL_CELL[] = {'\\', 'N'};
 
 typedef struct {
     const Form *form;
@@ -113,8 +115,9 @@ write_cell(const Scan *scan, const Field *field, const Cell *cell, Buffer *buffe
     if (scan->has_controls && (memchr(cell->text, '\r', cell->size) != NULL || memchr(cell->text, '\0', cell->size) != NULL)) {
         return INEXACT;
     }
+    bool is_line = scan->form->writes_lines;
     if (!is_null(scan->form, cell)) {
-        return WRITERS[field->kind](field, cell, buffer);
+        return is_line ? write_line_cell(field, cell, buffer) : WRITERS[field->kind](field, cell, buffer);
     }
     if (!field->is_nullable || cell->is_quoted) {
         return INEXACT;
@@ -122,7 +125,23 @@ write_cell(const Scan *scan, const Field *field, const Cell *cell, Buffer *buffe
     if (buffer_reserve(buffer, 4) < 0) {
         return NO_MEMORY;
     }
-    append_uint32(buffer, NULL_FIELD);
+    if (is_line) {
+        memcpy(buffer->bytes + buffer->size, NULL_CELL, sizeof NULL_CELL);
+        buffer->size += sizeof NULL_CELL;
+    } else {
+        append_uint32(buffer, NULL_FIELD);
+    }
+    return WRITTEN;
+}
+
+/* Ends a cell of a line: the last one by a line feed, others by a tab. */
+static Verdict
+end_cell(Buffer *buffer, bool is_last)
+{
+    if (buffer_reserve(buffer, 1) < 0) {
+        return NO_MEMORY;
+    }
+    buffer->bytes[buffer->size++] = is_last ? '\n' : '\t';
     return WRITTEN;
 }
 
@@ -140,18 +159,25 @@ write_record(Scan *scan, const char *text, Buffer *buffer, Progress *progress)
         /* a blank line is none */
         return INEXACT;
     }
-    if (buffer_reserve(buffer, 2) < 0) {
-        return NO_MEMORY;
+    if (!form->writes_lines) {
+        if (buffer_reserve(buffer, 2) < 0) {
+            return NO_MEMORY;
+        }
+        append_uint16(buffer, (uint16_t)form->column_count);
     }
-    append_uint16(buffer, (uint16_t)form->column_count);
+    size_t columns = 0;
     for (size_t index = 0; index < form->field_count; index++) {
+        const Field *field = &form->fields[index];
         Cell found;
         progress->cell = (long)index;
         progress->cell_start = (size_t)(scan->position - text);
         if (!read_cell(scan, index + 1 == form->field_count, &found)) {
             return INEXACT;
         }
-        Verdict verdict = write_cell(scan, &form->fields[index], &found, buffer);
+        Verdict verdict = write_cell(scan, field, &found, buffer);
+        if (verdict == WRITTEN && form->writes_lines && !field->is_skipped) {
+            verdict = end_cell(buffer, ++columns == form->column_count);
+        }
         if (verdict != WRITTEN) {
             return verdict;
         }

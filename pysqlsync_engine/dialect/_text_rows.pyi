@@ -1,23 +1,26 @@
-"""Rows of binary COPY made of the text of files, by code that is compiled when the package is installed."""
+"""Rows in the form of a server, made of the text of files by code that is compiled when the package is installed."""
 
 class RowWriter:
-    """Makes rows of binary COPY of the text of records."""
+    """Makes rows of the text of records."""
 
     def __init__(
         self,
-        fields: tuple[tuple[int, bool, int, int, tuple[bytes, ...]] | None, ...],
+        fields: tuple[tuple[int, bool, int, int, int, int, tuple[bytes, ...]] | None, ...],
         delimiter: bytes,
         quote: bytes,
         null: bytes,
+        *,
+        lines: bool = False,
     ) -> None:
         """
         Know what the cells of a record are.
 
-        :param fields: For each cell its kind, whether it may be NULL, two limits, and the only texts that it may be, if there are such;
-            `None` for a cell that is left out. `fields.h` says what the limits are for each kind.
+        :param fields: For each cell its kind, whether it may be NULL, its limits (`Field` of `native/fields.h` says which), and the only
+            texts that it may be, if there are such; `None` for a cell that is left out.
         :param delimiter: One byte.
         :param quote: One byte around cells; none if special characters are escaped by backslashes instead.
         :param null: Spelling of NULL.
+        :param lines: True for lines of LOAD DATA without a character set, false for rows of binary COPY.
         """
 
     def write(self, records: bytes, start: int, /) -> tuple[bytes, int, int, int, int]:

@@ -1,0 +1,220 @@
+/* Fields as cells of lines for LOAD DATA, without a character set: what was found exact, spelled as the server reads it. */
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fields.h"
+
+#define SECOND INT64_C(1000000)
+#define DAY (86400 * SECOND)
+
+/* Bytes before the value in a field of binary COPY. */
+#define LENGTH_BYTES 4
+#define ADDRESS_HEAD_BYTES 8
+
+/* Digits of numbers, before and after the point, that the server is known to read as others do. */
+#define MAX_WHOLE_DIGITS 17
+#define MAX_FRACTION_DIGITS 20
+
+#define MAX_MOMENT_BYTES 64
+
+/* Bytes that are escaped, and the letters that stand for them after a backslash. */
+static const char SPECIAL[][2] = {{'\\', '\\'}, {'\t', 't'}, {'\n', 'n'}, {'\0', '0'}};
+
+static size_t
+count_special(const uint8_t *text, size_t size)
+{
+    size_t count = 0;
+    for (size_t index = 0; index < sizeof SPECIAL / sizeof *SPECIAL; index++) {
+        const uint8_t *end = text + size;
+        for (const uint8_t *at = text; (at = memchr(at, SPECIAL[index][0], (size_t)(end - at))) != NULL; at++) {
+            count++;
+        }
+    }
+    return count;
+}
+
+static char
+letter_for(uint8_t byte)
+{
+    for (size_t index = 0; index < sizeof SPECIAL / sizeof *SPECIAL; index++) {
+        if ((uint8_t)SPECIAL[index][0] == byte) {
+            return SPECIAL[index][1];
+        }
+    }
+    return '\0';
+}
+
+/* Makes a cell of a field of binary COPY that begins at a place: without what is before its value, with escapes. */
+static Verdict
+unpack(Buffer *buffer, size_t start, size_t head)
+{
+    size_t size = buffer->size - start - head;
+    size_t special = count_special(buffer->bytes + start + head, size);
+    if (buffer_reserve(buffer, special) < 0) {
+        return NO_MEMORY;
+    }
+    uint8_t *place = buffer->bytes + start;
+    memmove(place, place + head, size);
+    buffer->size = start + size + special;
+    uint8_t *from = place + size, *to = buffer->bytes + buffer->size;
+    /* from the end, so that nothing is overwritten before it was read */
+    while (to > from) {
+        char letter = letter_for(*--from);
+        *--to = letter == '\0' ? *from : (uint8_t)letter;
+        if (letter != '\0') {
+            *--to = '\\';
+        }
+    }
+    return WRITTEN;
+}
+
+static Verdict
+append_bytes(Buffer *buffer, const char *bytes, size_t size)
+{
+    if (buffer_reserve(buffer, size) < 0) {
+        return NO_MEMORY;
+    }
+    memcpy(buffer->bytes + buffer->size, bytes, size);
+    buffer->size += size;
+    return WRITTEN;
+}
+
+/* Digits, a point and more digits, an exponent of one digit. */
+static bool
+is_usual_number(const Cell *cell)
+{
+    const char *text = cell->text, *end = text + cell->size;
+    size_t whole = 0, fraction = 0;
+    text += text < end && *text == '-';
+    for (; text < end && is_digit(*text); text++) {
+        whole++;
+    }
+    bool has_point = text < end && *text == '.';
+    for (text += has_point; has_point && text < end && is_digit(*text); text++) {
+        fraction++;
+    }
+    if (whole < 1 || whole > MAX_WHOLE_DIGITS || fraction > MAX_FRACTION_DIGITS || (has_point && fraction == 0)) {
+        return false;
+    }
+    if (text < end && *text == 'e') {
+        text++;
+        text += text < end && (*text == '-' || *text == '+');
+        return end - text == 1 && is_digit(*text);
+    }
+    return text == end;
+}
+
+/* A number without zeros after the point for which the column has no room. */
+static Verdict
+append_decimal(const Field *field, const Cell *cell, Buffer *buffer)
+{
+    const char *point = memchr(cell->text, '.', cell->size);
+    size_t size = cell->size;
+    if (point != NULL) {
+        size_t whole = (size_t)(point - cell->text), most = whole + 1 + (size_t)(field->scale < 0 ? 0 : field->scale);
+        size = size > most && field->scale >= 0 ? most : size;
+        size -= size == whole + 1;
+    }
+    return append_bytes(buffer, cell->text, size);
+}
+
+static int64_t
+number_at(const uint8_t *place, size_t width)
+{
+    uint64_t number = place[0] & 0x80 ? UINT64_MAX : 0;
+    for (size_t index = 0; index < width; index++) {
+        number = number << 8 | place[index];
+    }
+    return (int64_t)number;
+}
+
+/* Spells the time of a day, with as many digits of a second as the column has. */
+static size_t
+spell_clock(char *text, size_t room, int64_t microseconds, long digits)
+{
+    int64_t seconds = microseconds / SECOND;
+    int written = snprintf(
+        text, room, "%02d:%02d:%02d.%06d", (int)(seconds / 3600), (int)(seconds / 60 % 60), (int)(seconds % 60),
+        (int)(microseconds % SECOND));
+    return (size_t)written - (size_t)(digits > 0 ? 6 - digits : 7);
+}
+
+/* Spells a day that counts from the year 2000; the year starts in March, so that a leap day is its last one. */
+static size_t
+spell_day(char *text, size_t room, int64_t days)
+{
+    /* days since the first of March of the year 0, of which there are 146,097 in 400 years */
+    int64_t number = days + 730425;
+    int64_t era = number / 146097, of_era = number % 146097;
+    int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
+    int64_t shifted = (5 * of_year + 2) / 153;
+    int day = (int)(of_year - (153 * shifted + 2) / 5 + 1);
+    int month = (int)(shifted < 10 ? shifted + 3 : shifted - 9);
+    return (size_t)snprintf(text, room, "%04d-%02d-%02d ", (int)(year + era * 400 + (month <= 2)), month, day);
+}
+
+static Verdict
+append_moment(const Field *field, Buffer *buffer, int64_t moment)
+{
+    char text[MAX_MOMENT_BYTES];
+    if (field->kind == KIND_TIME) {
+        return append_bytes(buffer, text, spell_clock(text, sizeof text, moment, field->limit));
+    }
+    int64_t days = moment / DAY - (moment % DAY < 0);
+    size_t size = spell_day(text, sizeof text, days);
+    size += spell_clock(text + size, sizeof text - size, moment - days * DAY, field->limit);
+    return append_bytes(buffer, text, size);
+}
+
+static Verdict
+respell(const Field *field, const Cell *cell, Buffer *buffer, size_t start)
+{
+    const uint8_t *value = buffer->bytes + start + LENGTH_BYTES;
+    int64_t moment;
+    switch (field->kind) {
+    case KIND_BOOLEAN:
+        buffer->size = start;
+        return append_bytes(buffer, *value ? "1" : "0", 1);
+    case KIND_FLOAT:
+        buffer->size = start;
+        return is_usual_number(cell) ? append_bytes(buffer, cell->text, cell->size) : INEXACT;
+    case KIND_DECIMAL:
+        buffer->size = start;
+        return append_decimal(field, cell, buffer);
+    case KIND_TIMESTAMP:
+    case KIND_TIMESTAMPTZ:
+    case KIND_TIME:
+        moment = number_at(value, 8);
+        buffer->size = start;
+        return append_moment(field, buffer, moment);
+    default:
+        buffer->size = start;
+        return append_bytes(buffer, cell->text, cell->size);
+    }
+}
+
+Verdict
+write_line_cell(const Field *field, const Cell *cell, Buffer *buffer)
+{
+    size_t start = buffer->size;
+    Verdict verdict = WRITERS[field->kind](field, cell, buffer);
+    if (verdict != WRITTEN) {
+        return verdict;
+    }
+    switch (field->kind) {
+    case KIND_TEXT:
+        if (field->scale >= 0 && buffer->size - start - LENGTH_BYTES > (size_t)field->scale) {
+            return INEXACT;
+        }
+        return unpack(buffer, start, LENGTH_BYTES);
+    case KIND_UUID:
+        return unpack(buffer, start, LENGTH_BYTES);
+    case KIND_ADDRESS:
+        return unpack(buffer, start, ADDRESS_HEAD_BYTES);
+    default:
+        return respell(field, cell, buffer, start);
+    }
+}
