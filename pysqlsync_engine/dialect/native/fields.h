@@ -54,6 +54,7 @@ typedef struct {
     bool is_quoted;      /* it was in quotes, which are not part of it */
     bool has_quotes;     /* quotes in it are doubled */
     bool has_escapes;    /* there may be backslashes, which start escapes */
+    bool has_tabs;       /* there may be tabs and line feeds */
 } Cell;
 
 typedef enum {

@@ -1,7 +1,5 @@
 /* Fields as cells of lines for LOAD DATA, without a character set: what was found exact, spelled as the server reads it. */
 
-#include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "fields.h"
@@ -46,12 +44,15 @@ letter_for(uint8_t byte)
     return '\0';
 }
 
-/* Makes a cell of a field of binary COPY that begins at a place: without what is before its value, with escapes. */
+/*
+ * Makes a cell of a field of binary COPY that begins at a place: without what is before its value, with escapes unless nothing in it
+ * needs them.
+ */
 static Verdict
-unpack(Buffer *buffer, size_t start, size_t head)
+unpack(Buffer *buffer, size_t start, size_t head, bool is_plain)
 {
     size_t size = buffer->size - start - head;
-    size_t special = count_special(buffer->bytes + start + head, size);
+    size_t special = is_plain ? 0 : count_special(buffer->bytes + start + head, size);
     if (buffer_reserve(buffer, special) < 0) {
         return NO_MEMORY;
     }
@@ -130,20 +131,33 @@ number_at(const uint8_t *place, size_t width)
     return (int64_t)number;
 }
 
+/* Appends so many digits of a number, and what comes after them. */
+static void
+put_digits(char **text, int64_t number, int digits, char after)
+{
+    for (int place = digits - 1; place >= 0; place--) {
+        (*text)[place] = (char)('0' + number % 10);
+        number /= 10;
+    }
+    (*text)[digits] = after;
+    *text += digits + 1;
+}
+
 /* Spells the time of a day, with as many digits of a second as the column has. */
-static size_t
-spell_clock(char *text, size_t room, int64_t microseconds, long digits)
+static char *
+put_clock(char *text, int64_t microseconds, long digits)
 {
     int64_t seconds = microseconds / SECOND;
-    int written = snprintf(
-        text, room, "%02d:%02d:%02d.%06d", (int)(seconds / 3600), (int)(seconds / 60 % 60), (int)(seconds % 60),
-        (int)(microseconds % SECOND));
-    return (size_t)written - (size_t)(digits > 0 ? 6 - digits : 7);
+    put_digits(&text, seconds / 3600, 2, ':');
+    put_digits(&text, seconds / 60 % 60, 2, ':');
+    put_digits(&text, seconds % 60, 2, '.');
+    put_digits(&text, microseconds % SECOND, 6, '\0');
+    return text - (digits > 0 ? 7 - digits : 8);
 }
 
 /* Spells a day that counts from the year 2000; the year starts in March, so that a leap day is its last one. */
-static size_t
-spell_day(char *text, size_t room, int64_t days)
+static char *
+put_day(char *text, int64_t days)
 {
     /* days since the first of March of the year 0, of which there are 146,097 in 400 years */
     int64_t number = days + 730425;
@@ -151,22 +165,23 @@ spell_day(char *text, size_t room, int64_t days)
     int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
     int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
     int64_t shifted = (5 * of_year + 2) / 153;
-    int day = (int)(of_year - (153 * shifted + 2) / 5 + 1);
-    int month = (int)(shifted < 10 ? shifted + 3 : shifted - 9);
-    return (size_t)snprintf(text, room, "%04d-%02d-%02d ", (int)(year + era * 400 + (month <= 2)), month, day);
+    int64_t month = shifted < 10 ? shifted + 3 : shifted - 9;
+    put_digits(&text, year + era * 400 + (month <= 2), 4, '-');
+    put_digits(&text, month, 2, '-');
+    put_digits(&text, of_year - (153 * shifted + 2) / 5 + 1, 2, ' ');
+    return text;
 }
 
 static Verdict
 append_moment(const Field *field, Buffer *buffer, int64_t moment)
 {
-    char text[MAX_MOMENT_BYTES];
-    if (field->kind == KIND_TIME) {
-        return append_bytes(buffer, text, spell_clock(text, sizeof text, moment, field->limit));
-    }
+    char text[MAX_MOMENT_BYTES], *end = text;
     int64_t days = moment / DAY - (moment % DAY < 0);
-    size_t size = spell_day(text, sizeof text, days);
-    size += spell_clock(text + size, sizeof text - size, moment - days * DAY, field->limit);
-    return append_bytes(buffer, text, size);
+    if (field->kind != KIND_TIME) {
+        end = put_day(end, days);
+    }
+    end = put_clock(end, moment - days * DAY, field->limit);
+    return append_bytes(buffer, text, (size_t)(end - text));
 }
 
 static Verdict
@@ -200,6 +215,7 @@ Verdict
 write_line_cell(const Field *field, const Cell *cell, Buffer *buffer)
 {
     size_t start = buffer->size;
+    bool is_plain;
     Verdict verdict = WRITERS[field->kind](field, cell, buffer);
     if (verdict != WRITTEN) {
         return verdict;
@@ -209,11 +225,13 @@ write_line_cell(const Field *field, const Cell *cell, Buffer *buffer)
         if (field->scale >= 0 && buffer->size - start - LENGTH_BYTES > (size_t)field->scale) {
             return INEXACT;
         }
-        return unpack(buffer, start, LENGTH_BYTES);
+        /* what is as long as the cell had no escapes in it */
+        is_plain = !cell->has_tabs && buffer->size - start - LENGTH_BYTES == cell->size;
+        return unpack(buffer, start, LENGTH_BYTES, is_plain);
     case KIND_UUID:
-        return unpack(buffer, start, LENGTH_BYTES);
+        return unpack(buffer, start, LENGTH_BYTES, false);
     case KIND_ADDRESS:
-        return unpack(buffer, start, ADDRESS_HEAD_BYTES);
+        return unpack(buffer, start, ADDRESS_HEAD_BYTES, false);
     default:
         return respell(field, cell, buffer, start);
     }

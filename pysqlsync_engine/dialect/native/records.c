@@ -60,6 +60,7 @@ read_quoted(Scan *scan, bool is_last, Cell *cell)
     char quote = scan->form->quote;
     cell->text = scan->position + 1;
     cell->is_quoted = true;
+    cell->has_tabs = true;
     const char *from = cell->text, *found;
     while ((found = memchr(from, quote, (size_t)(scan->end - from))) != NULL) {
         if (found + 1 == scan->end || found[1] != quote) {
@@ -83,6 +84,7 @@ read_bare(Scan *scan, bool is_last, Cell *cell)
     cell->text = scan->position;
     cell->size = found == NULL ? rest : (size_t)(found - scan->position);
     cell->has_escapes = scan->has_escapes;
+    cell->has_tabs = scan->form->delimiter != '\t';
     if (scan->has_quotes && memchr(cell->text, scan->form->quote, cell->size) != NULL) {
         return false;
     }
