@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pysqlsync_engine.data.codec import find_bad_cell
 from pysqlsync_engine.data.hooks import Hook, integer_hook, text_hook
-from pysqlsync_engine.data.lines import compile_line_encoder
+from pysqlsync_engine.data.lines import Spell, compile_line_encoder
+from pysqlsync_engine.dialect.text_rows import find_compiled, find_line_speller
 from pysqlsync_engine.session import Row
 
 HOOKS = [integer_hook(8), text_hook(None), text_hook(20)]
+
+SPELLERS = [None] if find_compiled() is None else [None, find_line_speller()]
+"""To do without compiled code, and with it."""
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")) | st.text("\\\t\n\rNtn")
 
@@ -31,8 +37,9 @@ def read(cell: str) -> str | None:
     return text
 
 
+@pytest.mark.parametrize("spell", SPELLERS)
 @given(
-    st.lists(
+    rows=st.lists(
         st.tuples(
             st.none() | st.integers(-(2**63), 2**63 - 1),
             st.none() | TEXTS,
@@ -40,8 +47,8 @@ def read(cell: str) -> str | None:
         )
     )
 )
-def test_what_is_read_from_lines_is_what_was_written(rows: list[Row]) -> None:
-    lines = compile_line_encoder(HOOKS, [False, True, True])(rows)
+def test_what_is_read_from_lines_is_what_was_written(spell: Spell | None, rows: list[Row]) -> None:
+    lines = compile_line_encoder(HOOKS, [False, True, True], spell)(rows).decode()
     assert lines.endswith("\n") or not rows
     records = [line.split("\t") for line in lines.split("\n")[:-1]]
     assert [tuple(map(read, record)) for record in records] == [
@@ -56,14 +63,16 @@ BAD: list[tuple[Row, str]] = [
     ((1, None), "expected 3 values; got 2"),
     ((1, None, None, None), "expected 3 values; got 4"),
     ((1, None, 5), "cannot encode int as text"),
+    ((1, "\ud800", None), "lone surrogate cannot be stored as text"),
 ]
 
 
+@pytest.mark.parametrize("spell", SPELLERS)
 @pytest.mark.parametrize(("row", "reason"), BAD)
-def test_a_row_that_has_no_line_is_found_by_its_hooks(row: Row, reason: str) -> None:
+def test_a_row_that_has_no_line_is_found_by_its_hooks(spell: Spell | None, row: Row, reason: str) -> None:
     rows = [(1, "a", "b"), row, (2, None, "\\")]
     with pytest.raises((TypeError, ValueError)):
-        compile_line_encoder(HOOKS, [False, True, True])(rows)
+        compile_line_encoder(HOOKS, [False, True, True], spell)(rows)
     cell = find_bad_cell(rows, HOOKS)
     assert cell is not None
     assert (cell.index, cell.reason) == (1, reason)
@@ -78,6 +87,18 @@ def test_only_rows_with_something_to_escape_are_spelled_twice() -> None:
 
     rows: list[Row] = [(None if number % 3 else f"text {number}",) for number in range(200)]
     rows[100:100] = [("a\tb",), ("\\N",), (None,), ("c\nd",)]
-    lines = compile_line_encoder([Hook(encode)], [True])(rows).split("\n")
+    lines = compile_line_encoder([Hook(encode)], [True], None)(rows).decode().split("\n")
     assert [read(line) for line in lines[:-1]] == [text for (text,) in rows]
     assert {text for text in spelled if spelled.count(text) > 1} == {"a\tb", "\\N", "c\nd"}
+
+
+@pytest.mark.skipif(find_compiled() is None, reason="the package was installed without a compiler")
+def test_numbers_are_spelled_as_python_does() -> None:
+    spell = find_line_speller()
+    assert spell is not None
+    numbers = [0, -1, 7, 2**63 - 1, -(2**63), 2**63, 10**40, 0.1, 1e300, -0.0, True, Decimal("1.50")]
+    assert spell([(number, number) for number in numbers], 2) == b"".join(f"{n}\t{n}\n".encode() for n in numbers)
+    assert spell([], 3) == b""
+    for rows in ([(1,)], [(1, 2, 3)], [[1, 2]], [None]):
+        with pytest.raises(ValueError, match="expected 2 values"):
+            spell(rows, 2)

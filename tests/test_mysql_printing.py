@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from pysqlsync_engine.data.hooks import Hook
 from pysqlsync_engine.data.labels import label_hook, label_text_hook
-from pysqlsync_engine.data.lines import compile_line_encoder
+from pysqlsync_engine.data.lines import Spell, compile_line_encoder
 from pysqlsync_engine.dialect.mysql.printing import (
     address_digits_hook,
     among,
@@ -25,6 +25,7 @@ from pysqlsync_engine.dialect.mysql.printing import (
     printed_address_hook,
     uuid_digits_hook,
 )
+from pysqlsync_engine.dialect.text_rows import find_line_speller
 from pysqlsync_engine.model.data_types import SqlDate, SqlTime, SqlTimestamp
 
 
@@ -94,12 +95,13 @@ def outcome(spell: Callable[[Any], Any], value: Any) -> str | None:
         return None
 
 
+@pytest.mark.parametrize("spell", [None, find_line_speller()])
 @pytest.mark.parametrize("name", HOOKS)
 @given(value=VALUES)
-def test_compiled_code_prints_what_the_function_would(name: str, value: Any) -> None:
+def test_compiled_code_prints_what_the_function_would(name: str, spell: Spell | None, value: Any) -> None:
     hook = HOOKS[name]
-    encode = compile_line_encoder([hook], [False])
-    printed = outcome(lambda value: encode([(value,)])[:-1], value)
+    encode = compile_line_encoder([hook], [False], spell)
+    printed = outcome(lambda value: encode([(value,)])[:-1].decode(), value)
     expected = outcome(hook.encode, value)
     if printed is not None and expected is not None and isinstance(value, Decimal):
         # with as many digits after the point as the column has
@@ -127,4 +129,5 @@ SPELLED: list[tuple[str, Any, str]] = [
 
 @pytest.mark.parametrize(("name", "value", "text"), SPELLED)
 def test_values_are_spelled_as_the_server_reads_them(name: str, value: Any, text: str) -> None:
-    assert compile_line_encoder([HOOKS[name]], [False])([(value,)]) == f"{text}\n"
+    for spell in (None, find_line_speller()):
+        assert compile_line_encoder([HOOKS[name]], [False], spell)([(value,)]) == f"{text}\n".encode()

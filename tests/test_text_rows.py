@@ -316,14 +316,14 @@ def test_fields_that_make_no_sense_are_refused(fields: Any) -> None:
     compiled = find_compiled()
     assert compiled is not None
     with pytest.raises((TypeError, ValueError)):
-        compiled(fields, b"\t", b"", b"\\N")
+        compiled.RowWriter(fields, b"\t", b"", b"\\N")
 
 
 @needs_code
 def test_positions_outside_of_the_text_are_refused() -> None:
     compiled = find_compiled()
     assert compiled is not None
-    writer = compiled(((int(CellKind.TEXT), True, -1, -1, -1, -1, ()),), b"\t", b"", b"\\N")
+    writer: Any = compiled.RowWriter(((int(CellKind.TEXT), True, -1, -1, -1, -1, ()),), b"\t", b"", b"\\N")
     assert writer.write(b"a\n", 2) == (b"", 0, 2, -1, 2)
     # without its line feed it is no record
     assert writer.write(b"a\nb", 0) == (b"\0\1\0\0\0\1a", 1, 2, 0, 2)

@@ -8,41 +8,59 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from pysqlsync_engine.data.codec import compile_encoder
 from pysqlsync_engine.data.hooks import UNCHANGED, Hook
-from pysqlsync_engine.session import Batch
+from pysqlsync_engine.session import Batch, Row
 
-LineEncoder = Callable[[Batch], str]
-"""Encodes the rows of a batch as lines of text; raises whatever a hook raises."""
+LineEncoder = Callable[[Batch], bytes]
+"""Encodes the rows of a batch as lines of text, in UTF-8; raises whatever a hook raises."""
+
+Spell = Callable[[list[Row], int], bytes]
+"""Spells rows of so many integers and texts as lines."""
 
 NULL = "\\N"
 
 
-def compile_line_encoder(hooks: Sequence[Hook], texts: Sequence[bool]) -> LineEncoder:
+def compile_line_encoder(hooks: Sequence[Hook], texts: Sequence[bool], spell: Spell | None) -> LineEncoder:
     r"""
     Compile a function that spells the rows of a batch as lines: cells between tabs, `\N` for NULL, a line feed at the end.
 
-    Few texts hold characters that have to be escaped. So the lines are made without looking for them; then it is counted whether
-    all tabs, line feeds and backslashes are those that belong there, and lines with more of them are made again, with escapes.
-
     :param hooks: One per field in row order, which makes integers or text of the values. NULL never reaches a hook.
     :param texts: For each field whether its text may hold any character; that of others holds digits, letters and the like.
-    :returns: Raises also `ValueError` for a row that has not as many values as there are fields, and for a NUL character.
+    :param spell: What makes lines of what the hooks have made; `None` to do without it.
+    :returns: Raises also `ValueError` for a row that has not as many values as there are fields, for a NUL character, and for half of a
+        surrogate pair.
+    """
+    if spell is None:
+        return _compile_lines(hooks, texts)
+    encode, width = compile_encoder(hooks), len(hooks)
+    if encode is None:
+        return lambda batch: spell([*map(tuple, batch)], width)
+    return lambda batch: spell([*encode(batch)], width)
+
+
+def _compile_lines(hooks: Sequence[Hook], texts: Sequence[bool]) -> LineEncoder:
+    """
+    Compile a function that does it all.
+
+    Few texts hold characters that have to be escaped. So the lines are made without looking for them; then it is counted whether
+    all tabs, line feeds and backslashes are those that belong there, and lines with more of them are made again, with escapes.
     """
     spell = _compile(hooks, [False] * len(hooks))
     spell_escaped = _compile(hooks, texts) if any(texts) else None
     inner_tabs = len(hooks) - 1
 
-    def encode(batch: Batch) -> str:
+    def encode(batch: Batch) -> bytes:
         lines, nulls = spell(batch)
         text = "".join(lines)
         if spell_escaped is None or _is_plain(text, len(lines), inner_tabs, len(nulls)):
-            return text
+            return text.encode()
         own_nulls = Counter(nulls)
         places = [place for place, line in enumerate(lines) if not _is_plain(line, 1, inner_tabs, own_nulls[place])]
         escaped, _ = spell_escaped([batch[place] for place in places])
         for place, line in zip(places, escaped, strict=True):
             lines[place] = line
-        return "".join(lines)
+        return "".join(lines).encode()
 
     return encode
 

@@ -1,4 +1,16 @@
-"""Rows in the form of a server, made of the text of files by code that is compiled when the package is installed."""
+"""Rows in the form of a server, made of the text of files and of objects by code that is compiled when the package is installed."""
+
+from typing import Any
+
+def spell_lines(rows: list[tuple[Any, ...]], width: int, /) -> bytes:
+    r"""
+    Spell rows as lines for LOAD DATA: cells between tabs, `\N` for `None`, a line feed at the end, what is special with escapes.
+
+    :param rows: Integers, strings, and others that are spelled as `str` does.
+    :param width: How many values each has.
+    :returns: The lines, in UTF-8.
+    :raises ValueError: for a row of another width, for a NUL character, and for half of a surrogate pair.
+    """
 
 class RowWriter:
     """Makes rows of the text of records."""

@@ -8,10 +8,12 @@ The code that does it is compiled when the package is installed. Where it could 
 from __future__ import annotations
 
 import enum
+import importlib
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
 from functools import cache
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pysqlsync_engine.data.guard import Span, is_decodable, joined, record_pattern
@@ -70,13 +72,18 @@ class CellForm:
 
 
 @cache
-def find_compiled() -> type[RowWriter] | None:
-    """:returns: The code that makes rows of text; `None` if it was not compiled."""
+def find_compiled() -> ModuleType | None:
+    """:returns: The code that makes rows, `_text_rows`; `None` if it was not compiled."""
     try:
-        from pysqlsync_engine.dialect._text_rows import RowWriter
+        return importlib.import_module("pysqlsync_engine.dialect._text_rows")
     except ImportError:
         return None
-    return RowWriter
+
+
+def find_line_speller() -> Callable[[list[Any], int], bytes] | None:
+    """:returns: What spells rows of so many values as lines, `spell_lines`; `None` if it was not compiled."""
+    compiled = find_compiled()
+    return None if compiled is None else compiled.spell_lines
 
 
 def make_rows(
@@ -108,7 +115,7 @@ def make_rows(
             fields.append(None)
         else:
             return None
-    writer = compiled(tuple(fields), delimiter, quote, form.null.encode(), lines=lines)
+    writer = compiled.RowWriter(tuple(fields), delimiter, quote, form.null.encode(), lines=lines)
     types = {name: cell.types for name, cell in cells.items() if cell is not None and name not in looked_up}
     # text that is no UTF-8 is refused by a server that reads all of it as text
     return TextRows(writer, form, types, checks_encoding=lines or None in fields)

@@ -15,6 +15,7 @@ from pysqlsync_engine.dialect.mysql.shipments import Shipment, ship_lines, ship_
 from pysqlsync_engine.dialect.mysql.spellings import find_spelling
 from pysqlsync_engine.dialect.mysql.staging import Cell, is_staged
 from pysqlsync_engine.dialect.mysql.transfer import Transfer, strict_hook
+from pysqlsync_engine.dialect.text_rows import find_line_speller
 from pysqlsync_engine.session import Batch
 
 ESCAPES = "bnrt\\"
@@ -45,7 +46,9 @@ class Packer:
             counts_cells=False,
         )
         self.notes = () if obstacle is None else (obstacle,)
-        self._encode_lines = compile_line_encoder(self.hooks, [transfer.is_text for transfer in transfers])
+        self._encode_lines = compile_line_encoder(
+            self.hooks, [transfer.is_text for transfer in transfers], find_line_speller()
+        )
         # lines are looked through for what these do not see
         self._encode = compile_encoder([strict_hook(t.hook) if t.is_text else t.hook for t in transfers]) or _unchanged
         self._row_cells = [self._cell(transfer, transfer.cast) for transfer in transfers]

@@ -120,7 +120,7 @@ def ship_rows(
         TSV,
         tuple(cells),
         tuple((run.first, len(run.rows)) for run in batch.runs),
-        lambda: (encode_lines(block.rows).encode() for block in batch.blocks()),
+        lambda: (encode_lines(block.rows) for block in batch.blocks()),
         lambda: (encode(block.rows) for block in batch.blocks()),
     )
 

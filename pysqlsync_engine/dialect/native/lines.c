@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "escapes.h"
 #include "fields.h"
 
 #define SECOND INT64_C(1000000)
@@ -17,31 +18,14 @@
 
 #define MAX_MOMENT_BYTES 64
 
-/* Bytes that are escaped, and the letters that stand for them after a backslash. */
-static const char SPECIAL[][2] = {{'\\', '\\'}, {'\t', 't'}, {'\n', 'n'}, {'\0', '0'}};
-
 static size_t
-count_special(const uint8_t *text, size_t size)
+count_escapes(const uint8_t *text, size_t size)
 {
     size_t count = 0;
-    for (size_t index = 0; index < sizeof SPECIAL / sizeof *SPECIAL; index++) {
-        const uint8_t *end = text + size;
-        for (const uint8_t *at = text; (at = memchr(at, SPECIAL[index][0], (size_t)(end - at))) != NULL; at++) {
-            count++;
-        }
+    for (size_t index = 0; index < size; index++) {
+        count += ESCAPES[text[index]] != '\0';
     }
     return count;
-}
-
-static char
-letter_for(uint8_t byte)
-{
-    for (size_t index = 0; index < sizeof SPECIAL / sizeof *SPECIAL; index++) {
-        if ((uint8_t)SPECIAL[index][0] == byte) {
-            return SPECIAL[index][1];
-        }
-    }
-    return '\0';
 }
 
 /*
@@ -52,17 +36,17 @@ static Verdict
 unpack(Buffer *buffer, size_t start, size_t head, bool is_plain)
 {
     size_t size = buffer->size - start - head;
-    size_t special = is_plain ? 0 : count_special(buffer->bytes + start + head, size);
-    if (buffer_reserve(buffer, special) < 0) {
+    size_t escapes = is_plain ? 0 : count_escapes(buffer->bytes + start + head, size);
+    if (buffer_reserve(buffer, escapes) < 0) {
         return NO_MEMORY;
     }
     uint8_t *place = buffer->bytes + start;
     memmove(place, place + head, size);
-    buffer->size = start + size + special;
+    buffer->size = start + size + escapes;
     uint8_t *from = place + size, *to = buffer->bytes + buffer->size;
     /* from the end, so that nothing is overwritten before it was read */
     while (to > from) {
-        char letter = letter_for(*--from);
+        char letter = ESCAPES[*--from];
         *--to = letter == '\0' ? *from : (uint8_t)letter;
         if (letter != '\0') {
             *--to = '\\';

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "cells.h"
 #include "records.h"
 
 #define MAX_COLUMNS 1600
@@ -235,6 +236,27 @@ static PyType_Spec RowWriter_spec = {
     .slots = RowWriter_slots,
 };
 
+static PyObject *
+spell_lines(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *rows, *lines = NULL;
+    Py_ssize_t width;
+    if (!PyArg_ParseTuple(args, "O!n:spell_lines", &PyList_Type, &rows, &width)) {
+        return NULL;
+    }
+    Buffer buffer = {0};
+    if (append_lines(rows, width, &buffer) == 0) {
+        lines = PyBytes_FromStringAndSize((const char *)buffer.bytes, (Py_ssize_t)buffer.size);
+    }
+    free(buffer.bytes);
+    return lines;
+}
+
+static PyMethodDef module_methods[] = {
+    {"spell_lines", spell_lines, METH_VARARGS, "Spell rows of integers and text as lines for LOAD DATA."},
+    {NULL, NULL, 0, NULL},
+};
+
 static int
 add_names(PyObject *module)
 {
@@ -255,7 +277,8 @@ static PyModuleDef_Slot module_slots[] = {
 static struct PyModuleDef module_def = {
     PyModuleDef_HEAD_INIT,
     .m_name = "_text_rows",
-    .m_doc = "Rows in the form of a server, made of the text of files.",
+    .m_doc = "Rows in the form of a server, made of the text of files and of objects.",
+    .m_methods = module_methods,
     .m_slots = module_slots,
 };
 
