@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pysqlsync_engine.dialect.mysql.names import quote_table
 from pysqlsync_engine.dialect.text_rows import are_among
 from pysqlsync_engine.errors import StatementError
 from pysqlsync_engine.model.id_types import QualifiedId
@@ -33,17 +32,15 @@ async def find_types(session: Session, table: QualifiedId) -> dict[str, str | No
 
 async def confirm_types(session: Session, table: QualifiedId, types: Mapping[str, Sequence[str]]) -> None:
     """
-    Make sure that columns are what lines were written for, until the end of the transaction.
+    Make sure that columns are what lines were written for.
 
+    :param table: Is locked, so that they stay so.
     :raises StatementError: if they were changed since; the stream can be sent again.
     """
-    # nobody changes a table that a transaction has read
-    statement = f"SELECT 1 FROM {quote_table(table)} LIMIT 0"
-    await session.fetch(statement)
     if not are_among(await find_types(session, table), types):
         raise StatementError(
             f"{table.display}: columns got other types while rows were made for them; send the stream again",
-            statement=statement,
+            statement=_LIVE_TYPES,
             sqlstate=SERIALIZATION_FAILURE,
             is_transient=True,
         )

@@ -162,6 +162,8 @@ async def send_all(
             if isinstance(shipment, Rejects):
                 raise TypeError("rows that are set aside are not sent")
             if shipment.lines is not None and not is_confirmed:
+                # without a record it locks the table all the same, and asks for no other right than the next one
+                await session.load(partial(shipment.load_into, destination), (), 0)
                 await confirm_types(session, packer.target.table.name, shipment.lines.types)
                 is_confirmed = True
             try:

@@ -19,6 +19,7 @@ from pysqlsync_engine.dialect.postgresql.feeding import (
     Numbers,
     RowRun,
     Sending,
+    no_rows,
 )
 from pysqlsync_engine.dialect.postgresql.live_types import confirm_types
 from pysqlsync_engine.dialect.postgresql.refusals import refuse
@@ -127,9 +128,8 @@ class Copier:
         """
         try:
             columns = await self.find_columns(part)
-            if isinstance(part, BinaryPart) and not self._is_confirmed:
-                await confirm_types(self._session, self._table, part.types)
-                self._is_confirmed = True
+            if isinstance(part, BinaryPart):
+                await self._confirm(part, columns)
         except CannotSkipError:
             if feed is not None:
                 feed.give_back([part])
@@ -148,6 +148,14 @@ class Copier:
             table = self._target.table.name.display
             raise LoadError(f"{table}: the server read {read} rows; expected {run.numbers.rows}")
         self._add(run, read)
+
+    async def _confirm(self, part: BinaryPart, columns: Sequence[str]) -> None:
+        if self._is_confirmed:
+            return
+        # without a row it locks the table all the same, and asks for no other right than the next one
+        await self._session.copy_binary(self._table, columns, no_rows())
+        await confirm_types(self._session, self._table, part.types)
+        self._is_confirmed = True
 
     async def _copy(self, part: TextPart | BinaryPart, columns: Sequence[str], chunks: AsyncIterator[bytes]) -> int:
         if isinstance(part, BinaryPart):

@@ -208,6 +208,11 @@ class BytesRun(Sending):
         return self.numbers.number_of(_place_of_line(text, self._form, line))
 
 
+async def no_rows() -> AsyncGenerator[bytes]:
+    """:returns: What binary COPY reads if there are none."""
+    yield HEADER + TRAILER
+
+
 def _layout_of(part: TextPart | BinaryPart) -> object:
     """:returns: What parts have in common that one COPY takes."""
     return (part.form, part.layout) if isinstance(part, TextPart) else part.layout

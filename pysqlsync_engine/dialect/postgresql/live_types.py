@@ -33,16 +33,15 @@ async def find_types(session: Session, table: QualifiedId) -> dict[str, str | No
 
 async def confirm_types(session: Session, table: QualifiedId, types: Mapping[str, Sequence[str]]) -> None:
     """
-    Make sure that columns are what rows were written for, until the end of the transaction.
+    Make sure that columns are what rows were written for.
 
+    :param table: Is locked, so that they stay so.
     :raises StatementError: if they were changed since; the stream can be sent again.
     """
-    statement = f"LOCK TABLE ONLY {table} IN ROW EXCLUSIVE MODE"
-    await session.execute(statement)
     if not are_among(await find_types(session, table), types):
         raise StatementError(
             f"{table.display}: columns got other types while rows were made for them; send the stream again",
-            statement=statement,
+            statement=_LIVE_TYPES,
             sqlstate=SERIALIZATION_FAILURE,
             is_transient=True,
         )
