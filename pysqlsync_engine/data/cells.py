@@ -46,6 +46,10 @@ class RecordError(LoadError):
         self.reason = reason
         self.value = value
 
+    def redacted(self) -> RecordError:
+        """:returns: The error without the value."""
+        return RecordError(self.place, self.column, self.reason)
+
 
 class CellError(RecordError):
     """
@@ -59,6 +63,9 @@ class CellError(RecordError):
         super().__init__(f"{file}: line {line}", column, reason, value)
         self.file = file
         self.line = line
+
+    def redacted(self) -> CellError:
+        return CellError(self.file, self.line, self.column, self.reason)
 
 
 class UnknownLabelError(ValueError):

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from pysqlsync_engine.data.batches import estimate_part
+from pysqlsync_engine.data.cells import RecordError
 from pysqlsync_engine.data.hooks import Hook
 from pysqlsync_engine.data.journal import BatchRecordedError, Journal, Recorder
 from pysqlsync_engine.data.load_errors import PartialLoadError, UncertainCommitError
@@ -153,7 +154,7 @@ class _Stream:
         if self._way.own_form is not None:
             await self._way.own_form.prepare(self._session)
         await self._store.prepare(self._session)
-        async with aclosing(self._way.parts()) as parts:
+        async with aclosing(self._parts()) as parts:
             # before the transaction, so that it is not idle while a slow source prepares its first row
             first = await anext(parts, None)
             self._started = time.monotonic()
@@ -164,6 +165,17 @@ class _Stream:
             elif first is not None or options.mode.replaces_all or options.stream_name is not None or options.partition:
                 await self._send(_joined(first, parts), ends=True)
         return self._report()
+
+    async def _parts(self) -> AsyncGenerator[Part]:
+        async with aclosing(self._way.parts()) as parts:
+            try:
+                async for part in parts:
+                    yield part
+            except RecordError as error:
+                if not self._target.redact_values:
+                    raise
+                # nor is the value in what has caused it
+                raise error.redacted() from None
 
     def _check_empty(self) -> None:
         options = self._target.options

@@ -165,8 +165,7 @@ class TextWay:
         try:
             rows = self._source.parse(records[-1], line)
         except CellError as found:
-            shown = None if self._target.redact_values else found.value
-            return CellError(found.file, found.line, found.column, found.reason, shown)
+            return found.redacted() if self._target.redact_values else found
         return with_value(error, Run(rows, part.first + position), self._target)
 
     def _line_of(self, chunk: bytes, position: int) -> int:

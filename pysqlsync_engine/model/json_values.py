@@ -232,16 +232,32 @@ def _as_bytes(value: Any) -> bytes:
         raise ValueError("expected base64") from None
 
 
+def _reader(read: FromJson, expected: str) -> FromJson:
+    """
+    :param read: Makes a value of text; its errors may have the text in them.
+    :returns: The same, with errors that have not.
+    """
+
+    def convert(value: Any) -> Any:
+        text = _as_text(value)
+        try:
+            return read(text)
+        except ValueError:
+            raise ValueError(f"expected {expected}") from None
+
+    return convert
+
+
+_read_datetime = _reader(datetime.fromisoformat, "a date and time, such as 2024-01-31T12:30:00")
+_read_time = _reader(time.fromisoformat, "a time of day, such as 12:30:00")
+
+
 def _as_datetime(value: Any) -> datetime:
-    return datetime.fromisoformat(_without_nanoseconds(_as_text(value)))
+    return _read_datetime(_without_nanoseconds(_as_text(value)))
 
 
 def _as_time(value: Any) -> time:
-    return time.fromisoformat(_without_nanoseconds(_as_text(value)))
-
-
-def _as_date(value: Any) -> date:
-    return date.fromisoformat(_as_text(value))
+    return _read_time(_without_nanoseconds(_as_text(value)))
 
 
 def _without_nanoseconds(text: str) -> str:
@@ -271,12 +287,12 @@ _CONVERTERS: Mapping[Any, FromJson] = {
     bool: _as_truth,
     bytes: _as_bytes,
     datetime: _as_datetime,
-    date: _as_date,
+    date: _reader(date.fromisoformat, "a date, such as 2024-01-31"),
     time: _as_time,
     timedelta: _as_duration,
-    UUID: lambda value: UUID(_as_text(value)),
-    ipaddress.IPv4Address: lambda value: ipaddress.IPv4Address(_as_text(value)),
-    ipaddress.IPv6Address: lambda value: ipaddress.IPv6Address(_as_text(value)),
+    UUID: _reader(UUID, "a UUID"),
+    ipaddress.IPv4Address: _reader(ipaddress.IPv4Address, "an address of IPv4"),
+    ipaddress.IPv6Address: _reader(ipaddress.IPv6Address, "an address of IPv6"),
 }
 
 _JSON_NAMES: tuple[tuple[type, str], ...] = (
