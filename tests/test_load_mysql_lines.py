@@ -30,6 +30,7 @@ from pysqlsync_engine.factory import get_dialect
 from pysqlsync_engine.model.key_types import PrimaryKey
 from pysqlsync_engine.model.type_markers import AwareDatetime
 from tests.exact_values import CASES
+from tests.file_cells import csv_cell, tsv_cell
 from tests.servers import Server
 from tests.test_text_rows import OTHER, needs_code
 
@@ -97,7 +98,7 @@ Row = dict[str, str | None]
 
 
 def key(number: int) -> UUID:
-    """:returns: A key that has a byte of every kind, some of which are escaped."""
+    """:returns: A key that has a byte of every kind, some of which are tsv_cell."""
     return UUID(int=0x5C0A_0900_0D27_4001_8022_0000_0000_0000 + number)
 
 
@@ -123,26 +124,18 @@ def ware(number: int, **changes: str | None) -> Row:
     }
 
 
-def escaped(cell: str | None) -> str:
-    return "\\N" if cell is None else cell.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
-
-
 def write_tsv(path: Path, rows: Sequence[Row]) -> TsvSource:
     path.write_text(
-        "".join("\t".join(cells) + "\n" for cells in [NAMES, *(map(escaped, row.values()) for row in rows)])
+        "".join("\t".join(cells) + "\n" for cells in [NAMES, *(map(tsv_cell, row.values()) for row in rows)])
     )
     return TsvSource(path, FIELDS)
-
-
-def quoted(cell: str | None) -> str:
-    return "" if cell is None else '"' + cell.replace('"', '""') + '"' if set(cell) & {*'",\n'} else cell
 
 
 def write_csv(path: Path, rows: Sequence[Row]) -> CsvSource:
     """:returns: Rows with the cells in another order, and one of them that is no field."""
     names = [*reversed(NAMES)]
     names.insert(3, "more")
-    lines = [names, *([quoted(row.get(name, "left, out")) for name in names] for row in rows)]
+    lines = [names, *([csv_cell(row.get(name, "left, out")) for name in names] for row in rows)]
     path.write_text("".join(",".join(line) + "\n" for line in lines))
     return CsvSource(path, FIELDS, documents=True)
 

@@ -37,6 +37,7 @@ from pysqlsync_engine.model.key_types import PrimaryKey
 from pysqlsync_engine.model.type_markers import AwareDatetime
 from tests.copy_ways import Way, watch_copies
 from tests.exact_values import CASES
+from tests.file_cells import csv_cell, tsv_cell
 from tests.servers import Server
 from tests.test_text_rows import OTHER, READERS, as_csv, needs_code, rows_for
 
@@ -120,28 +121,18 @@ def stored(row: Row) -> tuple[Any, ...]:
     )
 
 
-def escaped(cell: str | None) -> str:
-    if cell is None:
-        return "\\N"
-    return cell.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
-
-
 def write_tsv(path: Path, rows: Sequence[Row]) -> TsvSource:
-    text = "".join("\t".join(map(escaped, row.values())) + "\n" for row in rows)
+    text = "".join("\t".join(map(tsv_cell, row.values())) + "\n" for row in rows)
     with gzip.open(path, "wt") if path.suffix == ".gz" else path.open("w") as file:
         file.write("\t".join(NAMES) + "\n" + text)
     return TsvSource(path, FIELDS)
-
-
-def quoted(cell: str | None) -> str:
-    return "" if cell is None else '"' + cell.replace('"', '""') + '"' if set(cell) & {*'",\n'} else cell
 
 
 def write_csv(path: Path, rows: Sequence[Row], *, more: str = "") -> CsvSource:
     """:param more: A cell that is no field."""
     names = [*reversed(NAMES)]
     names.insert(3, "more")
-    lines = [names, *([more if name == "more" else quoted(row[name]) for name in names] for row in rows)]
+    lines = [names, *([more if name == "more" else csv_cell(row[name]) for name in names] for row in rows)]
     path.write_text("".join(",".join(line) + "\n" for line in lines))
     return CsvSource(path, FIELDS)
 

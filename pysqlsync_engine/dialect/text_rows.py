@@ -166,14 +166,6 @@ class TextRows:
         return None if cell < 0 else (cell, self._ends.split(record[start:], maxsplit=1)[0])
 
 
-def are_among(live: Mapping[str, str | None], types: Mapping[str, Sequence[str]]) -> bool:
-    """
-    :param live: By name of a column the type that it has.
-    :param types: The types that it may have.
-    """
-    return all(live.get(name) in expected for name, expected in types.items())
-
-
 def cell_type(declared: Unwrapped) -> Any:
     """:returns: The Python type of the values in cells: for a class that describes another table, that of its key, if it is one."""
     kind: Any = declared.type

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-from pysqlsync_engine.dialect.text_rows import are_among
-from pysqlsync_engine.errors import StatementError
 from pysqlsync_engine.model.id_types import QualifiedId
 from pysqlsync_engine.session import Session
 
 CHARACTER_SET = "utf8mb4"
 """That of the text in files. To a column of another one it has to be converted, which is not done for bytes."""
-
-SERIALIZATION_FAILURE = "40001"
 
 _LIVE_TYPES = """
     SELECT column_name, CASE data_type WHEN 'binary' THEN column_type ELSE data_type END, character_set_name
@@ -28,19 +22,3 @@ async def find_types(session: Session, table: QualifiedId) -> dict[str, str | No
     """
     rows = await session.fetch(_LIVE_TYPES, table.namespace, table.name)
     return {name: kind if characters in {None, CHARACTER_SET} else None for name, kind, characters in rows}
-
-
-async def confirm_types(session: Session, table: QualifiedId, types: Mapping[str, Sequence[str]]) -> None:
-    """
-    Make sure that columns are what lines were written for.
-
-    :param table: Is locked, so that they stay so.
-    :raises StatementError: if they were changed since; the stream can be sent again.
-    """
-    if not are_among(await find_types(session, table), types):
-        raise StatementError(
-            f"{table.display}: columns got other types while rows were made for them; send the stream again",
-            statement=_LIVE_TYPES,
-            sqlstate=SERIALIZATION_FAILURE,
-            is_transient=True,
-        )

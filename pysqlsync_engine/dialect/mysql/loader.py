@@ -18,8 +18,7 @@ from pysqlsync_engine.data.parts import Part, Rejects
 from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.data.text import TextRules
 from pysqlsync_engine.dialect.mysql.capabilities import features_of
-from pysqlsync_engine.dialect.mysql.line_form import LineForm
-from pysqlsync_engine.dialect.mysql.live_types import confirm_types
+from pysqlsync_engine.dialect.mysql.live_types import find_types
 from pysqlsync_engine.dialect.mysql.locating import (
     add_labels,
     check_rows,
@@ -37,7 +36,9 @@ from pysqlsync_engine.dialect.mysql.sending import Ahead, send
 from pysqlsync_engine.dialect.mysql.session import MySQLSession, as_mysql
 from pysqlsync_engine.dialect.mysql.shipments import Numbering
 from pysqlsync_engine.dialect.mysql.staging import Destination, Staging, drop, is_partial
+from pysqlsync_engine.dialect.mysql.text_lines import choose_cells
 from pysqlsync_engine.dialect.mysql.transfer import Transfer, make_transfer
+from pysqlsync_engine.dialect.native_form import NativeForm, confirm_types
 from pysqlsync_engine.errors import StatementError
 from pysqlsync_engine.model.object_types import Table
 from pysqlsync_engine.session import Session
@@ -91,7 +92,8 @@ class StagedStore:
     is_numbered = False
 
     def __init__(self, target: LoadTarget, transfers: Sequence[Transfer], packer: Packer) -> None:
-        self.own_form = LineForm(target, transfers)
+        looked_up = {transfer.column.name.name for transfer in transfers if transfer.lookup is not None}
+        self.own_form = NativeForm(target.table.name, find_types, choose_cells(transfers), looked_up, lines=True)
         self._target = target
         self._transfers = transfers
         self._packer = packer
@@ -164,7 +166,7 @@ async def send_all(
             if shipment.lines is not None and not is_confirmed:
                 # without a record it locks the table all the same, and asks for no other right than the next one
                 await session.load(partial(shipment.load_into, destination), (), 0)
-                await confirm_types(session, packer.target.table.name, shipment.lines.types)
+                await confirm_types(session, packer.target.table.name, find_types, shipment.lines.types)
                 is_confirmed = True
             try:
                 async with session.transaction():

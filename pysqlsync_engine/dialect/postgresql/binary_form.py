@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from pysqlsync_engine.data.arrow_columns import ColumnWriter, FittedColumn
-from pysqlsync_engine.data.own_form import Layout, Splitter
 from pysqlsync_engine.data.target import LoadTarget
-from pysqlsync_engine.data.text import TextFormat, TextRules
+from pysqlsync_engine.data.text import TextRules
+from pysqlsync_engine.dialect.native_form import NativeForm
 from pysqlsync_engine.dialect.postgresql.binary_rows import choose_binary
 from pysqlsync_engine.dialect.postgresql.live_types import find_types
 from pysqlsync_engine.dialect.postgresql.text_binary import choose_cells
 from pysqlsync_engine.dialect.postgresql.transfer import Transfer
-from pysqlsync_engine.dialect.text_rows import are_among, make_rows
-from pysqlsync_engine.session import Session
 
 
-class BinaryForm:
-    """Chooses what writes the rows of a stream."""
+class BinaryForm(NativeForm):
+    """Chooses what makes rows of text, and of columns of Apache Arrow."""
 
     def __init__(self, target: LoadTarget, transfers: Sequence[Transfer], rules: TextRules) -> None:
-        self._target = target
         self._transfers = transfers
-        self._rules = rules
-        self._types: Mapping[str, str | None] = {}
-
-    async def prepare(self, session: Session) -> None:
-        self._types = await find_types(session, self._target.table.name)
+        looked_up = {transfer.column.name.name for transfer in transfers if transfer.lookup is not None}
+        super().__init__(target.table.name, find_types, choose_cells(target, transfers, rules), looked_up)
 
     def for_columns(self, columns: Sequence[FittedColumn]) -> ColumnWriter | None:
+        """See `OwnForm`."""
         rows = choose_binary(columns, self._transfers)
-        return rows if rows is not None and are_among(self._types, rows.types) else None
-
-    def for_text(self, form: TextFormat, layout: Layout) -> Splitter | None:
-        looked_up = {transfer.column.name.name for transfer in self._transfers if transfer.lookup is not None}
-        rows = make_rows(form, layout, choose_cells(self._target, self._transfers, self._rules), looked_up)
-        return rows if rows is not None and are_among(self._types, rows.types) else None
+        return rows if rows is not None and self.has(rows.types) else None

@@ -10,6 +10,7 @@ from pysqlsync_engine.data.hooks import Detour
 from pysqlsync_engine.data.parts import BinaryPart, EncodedBatch
 from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.data.text import TextPart
+from pysqlsync_engine.dialect.native_form import confirm_types
 from pysqlsync_engine.dialect.postgresql.feeding import (
     MAX_CHECKED_ROW_BYTES,
     MAX_COPY_ROW_BYTES,
@@ -21,7 +22,7 @@ from pysqlsync_engine.dialect.postgresql.feeding import (
     Sending,
     no_rows,
 )
-from pysqlsync_engine.dialect.postgresql.live_types import confirm_types
+from pysqlsync_engine.dialect.postgresql.live_types import find_types
 from pysqlsync_engine.dialect.postgresql.refusals import refuse
 from pysqlsync_engine.errors import LoadError, RowError, StatementError
 from pysqlsync_engine.model.id_types import QualifiedId
@@ -154,7 +155,7 @@ class Copier:
             return
         # without a row it locks the table all the same, and asks for no other right than the next one
         await self._session.copy_binary(self._table, columns, no_rows())
-        await confirm_types(self._session, self._table, part.types)
+        await confirm_types(self._session, self._table, find_types, part.types)
         self._is_confirmed = True
 
     async def _copy(self, part: TextPart | BinaryPart, columns: Sequence[str], chunks: AsyncIterator[bytes]) -> int:

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-from pysqlsync_engine.dialect.text_rows import are_among
-from pysqlsync_engine.errors import StatementError
 from pysqlsync_engine.model.id_types import QualifiedId
 from pysqlsync_engine.session import Session
-
-SERIALIZATION_FAILURE = "40001"
 
 _LIVE_TYPES = """
     SELECT
@@ -29,19 +23,3 @@ _LIVE_TYPES = """
 async def find_types(session: Session, table: QualifiedId) -> dict[str, str | None]:
     """:returns: By name of a column its type as far as it has a name here; nothing for a table that does not exist."""
     return dict(await session.fetch(_LIVE_TYPES, str(table)))
-
-
-async def confirm_types(session: Session, table: QualifiedId, types: Mapping[str, Sequence[str]]) -> None:
-    """
-    Make sure that columns are what rows were written for.
-
-    :param table: Is locked, so that they stay so.
-    :raises StatementError: if they were changed since; the stream can be sent again.
-    """
-    if not are_among(await find_types(session, table), types):
-        raise StatementError(
-            f"{table.display}: columns got other types while rows were made for them; send the stream again",
-            statement=_LIVE_TYPES,
-            sqlstate=SERIALIZATION_FAILURE,
-            is_transient=True,
-        )
