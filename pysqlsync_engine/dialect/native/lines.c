@@ -4,9 +4,7 @@
 
 #include "escapes.h"
 #include "fields.h"
-
-#define SECOND INT64_C(1000000)
-#define DAY (86400 * SECOND)
+#include "moments.h"
 
 /* Bytes before the value in a field of binary COPY. */
 #define LENGTH_BYTES 4
@@ -96,13 +94,12 @@ static Verdict
 append_decimal(const Field *field, const Cell *cell, Buffer *buffer)
 {
     const char *point = memchr(cell->text, '.', cell->size);
-    size_t size = cell->size;
-    if (point != NULL) {
-        size_t whole = (size_t)(point - cell->text), most = whole + 1 + (size_t)(field->scale < 0 ? 0 : field->scale);
-        size = size > most && field->scale >= 0 ? most : size;
-        size -= size == whole + 1;
+    if (point == NULL || field->scale < 0) {
+        return append_bytes(buffer, cell->text, cell->size);
     }
-    return append_bytes(buffer, cell->text, size);
+    /* without room for a digit, without the point */
+    size_t most = (size_t)(point - cell->text) + (field->scale > 0 ? 1 + (size_t)field->scale : 0);
+    return append_bytes(buffer, cell->text, cell->size < most ? cell->size : most);
 }
 
 static int64_t
@@ -143,8 +140,8 @@ put_clock(char *text, int64_t microseconds, long digits)
 static char *
 put_day(char *text, int64_t days)
 {
-    /* days since the first of March of the year 0, of which there are 146,097 in 400 years */
-    int64_t number = days + 730425;
+    /* of which there are 146,097 in 400 years */
+    int64_t number = days + DAYS_BEFORE_2000;
     int64_t era = number / 146097, of_era = number % 146097;
     int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
     int64_t of_year = of_era - (365 * year + year / 4 - year / 100);

@@ -1,9 +1,7 @@
 /* Fields of dates and times, which count from the year 2000. */
 
 #include "fields.h"
-
-#define SECOND INT64_C(1000000)
-#define DAY (86400 * SECOND)
+#include "moments.h"
 
 /* Nanoseconds, as far as they are zeros. */
 #define MAX_FRACTION_DIGITS 9
@@ -54,7 +52,7 @@ days_since_2000(int year, int month, int day)
 {
     int shifted = year - (month <= 2);
     int day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    return shifted * 365 + shifted / 4 - shifted / 100 + shifted / 400 + day_of_year - 730425;
+    return shifted * 365 + shifted / 4 - shifted / 100 + shifted / 400 + day_of_year - DAYS_BEFORE_2000;
 }
 
 static bool
