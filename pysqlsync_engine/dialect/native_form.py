@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from pysqlsync_engine.data.arrow_columns import ColumnWriter, FittedColumn
@@ -30,19 +30,17 @@ class NativeForm:
         table: QualifiedId,
         find_types: FindTypes,
         cells: Mapping[str, CellForm | None],
-        looked_up: Container[str],
         *,
         lines: bool = False,
     ) -> None:
         """
         Know what rows are made of, and where they go.
 
-        :param cells: See `make_rows`, as for `looked_up` and `lines`.
+        :param cells: See `make_rows`, as for `lines`.
         """
         self._table = table
         self._find_types = find_types
         self._cells = cells
-        self._looked_up = looked_up
         self._lines = lines
         self._live: LiveTypes = {}
 
@@ -55,7 +53,7 @@ class NativeForm:
         return None
 
     def for_text(self, form: TextFormat, layout: Layout) -> Splitter | None:
-        rows = make_rows(form, layout, self._cells, self._looked_up, lines=self._lines)
+        rows = make_rows(form, layout, self._cells, lines=self._lines)
         return rows if rows is not None and self.has(rows.types) else None
 
     def has(self, types: Mapping[str, Sequence[str]]) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import importlib
 import re
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
 from functools import cache
 from types import ModuleType
@@ -52,7 +52,8 @@ class CellForm:
     """
     How the cells of a column are read, and what is written.
 
-    :param types: Those of the server that hold what is written, by their names in the catalog.
+    :param types: Those of the server that hold what is written, by their names in the catalog; none for labels that are looked up, which
+        are text wherever they are.
     :param limit: Most characters, bytes of a number, digits of a second, or digits before the point.
     :param scale: Digits after the point, or most bytes of text.
     :param first: First year, or 0 for integers without a sign.
@@ -90,13 +91,11 @@ def make_rows(
     form: TextFormat,
     layout: Layout,
     cells: Mapping[str, CellForm | None],
-    looked_up: Container[str] = (),
     *,
     lines: bool = False,
 ) -> TextRows | None:
     """
     :param cells: For each column of the stream, by name, how its cells are read; `None` if nothing is known that does.
-    :param looked_up: Names of columns whose cells are labels, which are looked up.
     :param lines: True for lines of LOAD DATA without a character set, false for rows of binary COPY.
     :returns: What makes rows of records; `None` if a column has no form that is known, or nothing is compiled.
     """
@@ -116,7 +115,7 @@ def make_rows(
         else:
             return None
     writer = compiled.RowWriter(tuple(fields), delimiter, quote, form.null.encode(), lines=lines)
-    types = {name: cell.types for name, cell in cells.items() if cell is not None and name not in looked_up}
+    types = {name: cell.types for name, cell in cells.items() if cell is not None and cell.types}
     # text that is no UTF-8 is refused by a server that reads all of it as text
     return TextRows(writer, form, types, checks_encoding=lines or None in fields)
 

@@ -92,8 +92,7 @@ class StagedStore:
     is_numbered = False
 
     def __init__(self, target: LoadTarget, transfers: Sequence[Transfer], packer: Packer) -> None:
-        looked_up = {transfer.column.name.name for transfer in transfers if transfer.lookup is not None}
-        self.own_form = NativeForm(target.table.name, find_types, choose_cells(transfers), looked_up, lines=True)
+        self.own_form = NativeForm(target.table.name, find_types, choose_cells(transfers), lines=True)
         self._target = target
         self._transfers = transfers
         self._packer = packer

@@ -49,7 +49,7 @@ def _choose(declared: Any, transfer: Transfer) -> CellForm | None:
     if labels == [] or (labels is None and is_class(declared, enum.Enum)):
         return None
     if labels is not None:
-        return CellForm(CellKind.TEXT, STRINGS, labels=tuple(labels))
+        return CellForm(CellKind.TEXT, _strings(transfer), labels=tuple(labels))
     match transfer.sent:
         case SqlCharacter() if declared is str:
             return _text(transfer)
@@ -67,7 +67,12 @@ def _text(transfer: Transfer) -> CellForm | None:
         most = TEXT_BYTES.get(data_type.definition)
         return None if most is None else CellForm(CellKind.TEXT, STRINGS, scale=most)
     limit = transfer.sent.limit if isinstance(transfer.sent, SqlCharacter) else None
-    return CellForm(CellKind.TEXT, STRINGS, NO_LIMIT if limit is None else limit)
+    return CellForm(CellKind.TEXT, _strings(transfer), NO_LIMIT if limit is None else limit)
+
+
+def _strings(transfer: Transfer) -> tuple[str, ...]:
+    """:returns: Types of text; none for labels that are looked up."""
+    return STRINGS if transfer.lookup is None else ()
 
 
 def _choose_number(declared: Any, transfer: Transfer) -> CellForm | None:

@@ -103,10 +103,10 @@ append_decimal(const Field *field, const Cell *cell, Buffer *buffer)
 }
 
 static int64_t
-number_at(const uint8_t *place, size_t width)
+number_at(const uint8_t *place)
 {
-    uint64_t number = place[0] & 0x80 ? UINT64_MAX : 0;
-    for (size_t index = 0; index < width; index++) {
+    uint64_t number = 0;
+    for (size_t index = 0; index < sizeof number; index++) {
         number = number << 8 | place[index];
     }
     return (int64_t)number;
@@ -183,7 +183,7 @@ respell(const Field *field, const Cell *cell, Buffer *buffer, size_t start)
     case KIND_TIMESTAMP:
     case KIND_TIMESTAMPTZ:
     case KIND_TIME:
-        moment = number_at(value, 8);
+        moment = number_at(value);
         buffer->size = start;
         return append_moment(field, buffer, moment);
     default:

@@ -19,8 +19,7 @@ class BinaryForm(NativeForm):
 
     def __init__(self, target: LoadTarget, transfers: Sequence[Transfer], rules: TextRules) -> None:
         self._transfers = transfers
-        looked_up = {transfer.column.name.name for transfer in transfers if transfer.lookup is not None}
-        super().__init__(target.table.name, find_types, choose_cells(target, transfers, rules), looked_up)
+        super().__init__(target.table.name, find_types, choose_cells(target, transfers, rules))
 
     def for_columns(self, columns: Sequence[FittedColumn]) -> ColumnWriter | None:
         """See `OwnForm`."""
