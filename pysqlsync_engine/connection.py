@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pysqlsync_engine.capabilities import Capabilities
 from pysqlsync_engine.data.auditing import Auditor
@@ -15,42 +15,20 @@ from pysqlsync_engine.data.load_options import LoadMode, LoadOptions
 from pysqlsync_engine.data.load_report import LoadReport
 from pysqlsync_engine.data.loading import load
 from pysqlsync_engine.data.sources import Batches, Fields, RecordSource, Window
+from pysqlsync_engine.described import lowered_table
 from pysqlsync_engine.dialect.api import Dialect
-from pysqlsync_engine.errors import DefinitionError, UnsupportedError
-from pysqlsync_engine.explorer import Explorer, lowered_catalog
-from pysqlsync_engine.formation.catalog import table_name
+from pysqlsync_engine.errors import UnsupportedError
 from pysqlsync_engine.formation.inspection import ClassSpec, inspect_class
-from pysqlsync_engine.formation.lists import list_table_name
-from pysqlsync_engine.formation.names import lowered_name
-from pysqlsync_engine.migration.apply import ApplyReport
 from pysqlsync_engine.model.object_types import Table
 from pysqlsync_engine.options import GeneratorOptions
 from pysqlsync_engine.session import Session, SessionPool
 from pysqlsync_engine.streams import OnFailure, Retries, StreamJob, load_stream, load_streams
 
+if TYPE_CHECKING:
+    from pysqlsync_engine.migration.apply import ApplyReport
+
 Objects = Iterable[Any] | AsyncIterable[Any]
 """Instances of a data-class, sync or async."""
-
-
-def lowered_table(
-    cls: type, *, options: GeneratorOptions, dialect: Dialect, capabilities: Capabilities, field: str | None = None
-) -> Table:
-    """
-    :param field: A list of the class that has a table of its own; `None` for the table of the class.
-    :returns: The table that the class, or its list, becomes on a server of these capabilities.
-    :raises DefinitionError: if the class has no such list.
-    """
-    catalog = lowered_catalog([cls], options=options, dialect=dialect, capabilities=capabilities)
-    name = table_name(cls, options=options)
-    if field is not None:
-        name = list_table_name(inspect_class(cls), name, field)
-    table = catalog.find_table(lowered_name(name, capabilities))
-    if table is None:
-        raise DefinitionError(
-            f"{cls.__name__}{'' if field is None else f'.{field}'}: has no table of its own; leave the field out, or use"
-            " ArrayMode.RELATION"
-        )
-    return table
 
 
 class ConnectionContext:
@@ -108,6 +86,9 @@ class ConnectionContext:
 
         :raises DriftError: if a table or type exists but differs; nothing is changed.
         """
+        # rows are loaded without all that changes a schema, which takes a while to import
+        from pysqlsync_engine.explorer import Explorer
+
         return await Explorer(self._session, self._dialect, self._options).ensure(classes)
 
     async def insert_data(self, cls: type, data: Objects) -> LoadReport:

@@ -1,22 +1,28 @@
-"""The engine for one kind of database: opens connections, and forms tables and scripts without one."""
+"""
+The engine for one kind of database: opens connections, and forms tables and scripts without one.
+
+What discovers, compares and changes schemas is imported where it is called for: a process that loads rows starts sooner without.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from types import ModuleType
+from typing import TYPE_CHECKING
 
-from pysqlsync_engine.connection import ConnectionContext, ConnectionPool, lowered_table
+from pysqlsync_engine.connection import ConnectionContext, ConnectionPool
+from pysqlsync_engine.described import lowered_catalog, lowered_table, select_classes
 from pysqlsync_engine.dialect.api import Dialect
-from pysqlsync_engine.explorer import Explorer, lowered_catalog, select_classes
 from pysqlsync_engine.formation.namespaces import Definition
-from pysqlsync_engine.migration.diff import diff
-from pysqlsync_engine.migration.order import order
-from pysqlsync_engine.migration.plan import Plan, fingerprint, make_plan
 from pysqlsync_engine.model.data_types import SqlType
 from pysqlsync_engine.model.object_types import Catalog, Table
 from pysqlsync_engine.options import GeneratorOptions
 from pysqlsync_engine.parameters import ConnectionParameters
+
+if TYPE_CHECKING:
+    from pysqlsync_engine.explorer import Explorer
+    from pysqlsync_engine.migration.plan import Plan
 
 
 class Generator:
@@ -28,6 +34,10 @@ class Generator:
 
     def plan(self, *, tables: Sequence[Definition]) -> Plan:
         """:returns: The plan that creates the tables of the classes, and all that they refer to, in an empty database."""
+        from pysqlsync_engine.migration.diff import diff
+        from pysqlsync_engine.migration.order import order
+        from pysqlsync_engine.migration.plan import fingerprint, make_plan
+
         capabilities = self._dialect.offline
         desired = lowered_catalog(tables, options=self._options, dialect=self._dialect, capabilities=capabilities)
         empty = Catalog()
@@ -90,6 +100,8 @@ class Engine:
 
     def create_explorer(self, connection: ConnectionContext) -> Explorer:
         """:returns: An explorer that uses the connection."""
+        from pysqlsync_engine.explorer import Explorer
+
         return Explorer(connection.session, connection.dialect, connection.options)
 
     def create_generator(self, options: GeneratorOptions | None = None) -> Generator:

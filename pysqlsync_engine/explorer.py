@@ -8,13 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from types import ModuleType
 
-from pysqlsync_engine.capabilities import Capabilities
+from pysqlsync_engine.described import lowered_catalog, select_classes
 from pysqlsync_engine.dialect.api import Dialect
 from pysqlsync_engine.discovery.assemble import assemble
 from pysqlsync_engine.errors import ApplyError, CloneError, DriftError, PlanError, StalePlanError, StatementError
-from pysqlsync_engine.formation.catalog import form_catalog
-from pysqlsync_engine.formation.inspection import declared_types, entities
-from pysqlsync_engine.formation.names import check_names
 from pysqlsync_engine.formation.namespaces import Definition, definition_name
 from pysqlsync_engine.migration.apply import ApplyReport, apply
 from pysqlsync_engine.migration.diff import Difference, compare
@@ -36,33 +33,6 @@ from pysqlsync_engine.session import Session
 
 SCHEMA_LOCK = "pysqlsync schema"
 """One lock for a whole database: two plans for different namespaces may still meet at a shared type or foreign key."""
-
-
-def select_classes(
-    module: ModuleType | None, classes: Sequence[type] | None, modules: Sequence[ModuleType] | None = None
-) -> tuple[Definition, ...]:
-    """
-    :returns: The classes named, or all entity classes of the module, or of several modules, with the types that they declare.
-    :raises ValueError: if none or more than one of them is given.
-    """
-    if sum(choice is not None for choice in (module, classes, modules)) != 1:
-        raise ValueError("expected either module=..., modules=[...] or classes=[...]")
-    if classes is not None:
-        return tuple(classes)
-    chosen = modules if module is None else [module]
-    return tuple(dict.fromkeys(found for each in chosen or () for found in (*entities(each), *declared_types(each))))
-
-
-def lowered_catalog(
-    classes: Sequence[Definition], *, options: GeneratorOptions, dialect: Dialect, capabilities: Capabilities
-) -> Catalog:
-    """
-    :returns: What the classes and all that they refer to become on a server of these capabilities.
-    :raises DefinitionError: if the server cannot have a name.
-    """
-    lowered = dialect.lower(form_catalog(classes, options=options, capabilities=capabilities), capabilities)
-    check_names(lowered, capabilities)
-    return lowered
 
 
 def created_tables(plan: Plan) -> frozenset[QualifiedId]:

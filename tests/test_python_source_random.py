@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from hypothesis import HealthCheck, given, settings
 
+from pysqlsync_engine.described import lowered_catalog, select_classes
 from pysqlsync_engine.discovery.python_module import live_modules
-from pysqlsync_engine.explorer import lowered_catalog, select_classes
 from pysqlsync_engine.factory import get_dialect
 from pysqlsync_engine.migration.diff import diff
 from pysqlsync_engine.model.object_types import Catalog

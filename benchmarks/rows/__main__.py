@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import compileall
 import os
 import platform
 import subprocess
@@ -44,6 +45,9 @@ def main() -> int:
     console = Console(width=max(Console().width, 130) if not sys.stdout.isatty() else None)
     directory: Path = options.directory
     inputs = Inputs(directory / f"rows-{options.rows}", options.rows, PEERS / "tpchgen-cli")
+    for package in ("pysqlsync_engine", "benchmarks"):
+        # as pip does with what it installs, so with the other tools
+        compileall.compile_dir(PROJECT / package, quiet=1)
     results: list[CaseResult] = []
     servers: dict[str, dict[str, str]] = {}
     if not options.memory and _chosen([encoder_case()], None, options.only):

@@ -282,8 +282,10 @@ def _flights() -> Case:
 
 
 def _copy_flights(server: BenchServer, inputs: Inputs) -> list[str]:
-    target = statements.place(server, "Flight")
-    return [f"\\copy {target} FROM '{inputs.path('flights.csv')}' WITH (FORMAT csv, HEADER, NULL 'NA')"]
+    target, file = statements.place(server, "Flight"), inputs.path("flights.csv")
+    with file.open(encoding="utf-8") as lines:
+        columns = next(lines).strip()
+    return [f"\\copy {target} ({columns}) FROM '{file}' WITH (FORMAT csv, HEADER, NULL 'NA')"]
 
 
 def postgresql_cases() -> list[Case]:

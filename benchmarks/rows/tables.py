@@ -99,11 +99,12 @@ class Orders:
 
 @dataclass(slots=True)
 class Flight:
-    """A flight of New York City in 2013, as the file has it."""
+    """A flight of New York City in 2013, as the file has it; a carrier uses a number once an hour."""
 
-    year: PrimaryKey[int16]
-    month: PrimaryKey[int8]
-    day: PrimaryKey[int8]
+    time_hour: PrimaryKey[AwareDatetime]
+    year: int16
+    month: int8
+    day: int8
     dep_time: int16 | None
     sched_dep_time: int16
     dep_delay: int16 | None
@@ -113,13 +114,12 @@ class Flight:
     carrier: PrimaryKey[Annotated[str, MaxLength(2)]]
     flight: PrimaryKey[int16]
     tailnum: Annotated[str, MaxLength(6)] | None
-    origin: PrimaryKey[Annotated[str, MaxLength(3)]]
+    origin: Annotated[str, MaxLength(3)]
     dest: Annotated[str, MaxLength(3)]
     air_time: int16 | None
     distance: int16
     hour: int8
     minute: int8
-    time_hour: AwareDatetime
 
 
 TABLES: dict[str, type] = {cls.__name__: cls for cls in (Event, LineItem, Orders, Flight)}

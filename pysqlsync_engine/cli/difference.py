@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
-from pysqlsync_engine.cli.connection import plan_classes_to_database, plan_databases, plan_modules, wait
+from pysqlsync_engine.cli.connection import wait
 from pysqlsync_engine.cli.dsn import environment, read_named_target
 from pysqlsync_engine.cli.migration import output_option, plan_formats, write_plan
 from pysqlsync_engine.cli.options import class_options, read_classes
+from pysqlsync_engine.cli.schemas import plan_classes_to_database, plan_databases, plan_modules
 from pysqlsync_engine.migration.plan import Plan
 from pysqlsync_engine.options import SyncPolicy
 

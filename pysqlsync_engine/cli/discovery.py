@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 import click
 
-from pysqlsync_engine.cli.connection import discover, wait
+from pysqlsync_engine.cli.connection import wait
 from pysqlsync_engine.cli.options import database_options, read_database
+from pysqlsync_engine.cli.schemas import discover
 from pysqlsync_engine.cli.terminal import write_text
 from pysqlsync_engine.discovery.python_source import write_modules
 from pysqlsync_engine.model.object_types import Catalog, Namespace

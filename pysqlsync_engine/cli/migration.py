@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pysqlsync_engine.cli.connection import apply_plan, engine_of, plan_modules, wait
+from pysqlsync_engine.cli.connection import engine_of, wait
 from pysqlsync_engine.cli.dsn import Target
 from pysqlsync_engine.cli.options import (
     class_options,
@@ -18,6 +18,7 @@ from pysqlsync_engine.cli.options import (
     read_database,
     read_policy,
 )
+from pysqlsync_engine.cli.schemas import apply_plan, plan_modules
 from pysqlsync_engine.cli.terminal import confirm, write_text
 from pysqlsync_engine.migration.plan import Plan
 from pysqlsync_engine.options import GeneratorOptions, SyncPolicy

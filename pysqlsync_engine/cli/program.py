@@ -5,7 +5,6 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 
 import click
 
@@ -49,6 +48,8 @@ def print_version(context: click.Context, _parameter: click.Parameter, is_asked:
     """Print the version of the distribution; `unknown` in a checkout that is not installed."""
     if not is_asked or context.resilient_parsing:
         return
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         click.echo(version(DISTRIBUTION))
     except PackageNotFoundError:

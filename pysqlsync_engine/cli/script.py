@@ -10,7 +10,7 @@ import click
 
 from pysqlsync_engine.cli.options import class_options, read_classes
 from pysqlsync_engine.cli.terminal import write_text
-from pysqlsync_engine.explorer import select_classes
+from pysqlsync_engine.described import select_classes
 from pysqlsync_engine.factory import get_dialect, known_dialects
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pysqlsync_engine.capabilities import Capabilities
 from pysqlsync_engine.data.auditing import Auditor
 from pysqlsync_engine.data.journal import Journal
 from pysqlsync_engine.data.loading import Loader
 from pysqlsync_engine.dialect.page_reader import PageReader
-from pysqlsync_engine.discovery.reader import CatalogReader
-from pysqlsync_engine.migration.plan import Writer
 from pysqlsync_engine.model.object_types import Catalog
 from pysqlsync_engine.parameters import ConnectionParameters
 from pysqlsync_engine.session import Session, SessionPool
+
+if TYPE_CHECKING:
+    from pysqlsync_engine.discovery.reader import CatalogReader
+    from pysqlsync_engine.migration.plan import Writer
 
 
 class OpenPool(Protocol):

@@ -6,20 +6,18 @@ from pysqlsync_engine.dialect.mysql.capabilities import OFFLINE
 from pysqlsync_engine.dialect.mysql.journal import MySQLJournal
 from pysqlsync_engine.dialect.mysql.loader import MySQLLoader
 from pysqlsync_engine.dialect.mysql.names import quote, quote_table
-from pysqlsync_engine.dialect.mysql.online import MySQLOnlineWriter
 from pysqlsync_engine.dialect.mysql.pool import connect, open_pool
-from pysqlsync_engine.dialect.mysql.reader import MySQLReader
-from pysqlsync_engine.dialect.mysql.scratch import canonicalize, scratch_database
+from pysqlsync_engine.dialect.mysql.schema import canonicalize, reader, scratch_database, writer
+from pysqlsync_engine.dialect.mysql.session import SCRIPT_SETTINGS
 from pysqlsync_engine.dialect.mysql.types import lower
-from pysqlsync_engine.dialect.mysql.writer import SCRIPT_SETTINGS
 from pysqlsync_engine.dialect.page_reader import PageReader
 
 DIALECT = Dialect(
     name="mysql",
     offline=OFFLINE,
     lower=lower,
-    writer=MySQLOnlineWriter,
-    reader=MySQLReader,
+    writer=writer,
+    reader=reader,
     loader=MySQLLoader,
     journal=MySQLJournal,
     auditor=MySQLAuditReader,

@@ -46,6 +46,12 @@ SETTINGS = (
 )
 """What statements depend on. A source that blocks for a while makes a server wait for rows, which it does half a minute as a rule."""
 
+SCRIPT_SETTINGS = (
+    "SET NAMES utf8mb4",
+    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO'",
+)
+"""What strings and names in a script rely on: characters in UTF-8, and a backslash that is an escape character."""
+
 LARGE_SORTS = "SET sort_buffer_size = CAST(GREATEST(@@sort_buffer_size, 67108864) AS UNSIGNED)"
 """
 For servers that sort whole rows, of which several have to fit; they take the memory bit by bit, as it is needed.

@@ -61,12 +61,6 @@ from pysqlsync_engine.model.object_types import (
 
 _DEFAULT_ENGINE = "InnoDB"
 
-SCRIPT_SETTINGS = (
-    "SET NAMES utf8mb4",
-    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO'",
-)
-"""What strings and names in a script rely on: characters in UTF-8, and a backslash that is an escape character."""
-
 
 class MySQLWriter(MySQLLabelWriter):
     """

@@ -7,9 +7,7 @@ from pysqlsync_engine.dialect.postgresql.capabilities import OFFLINE
 from pysqlsync_engine.dialect.postgresql.journal import PostgreSQLJournal
 from pysqlsync_engine.dialect.postgresql.loader import PostgreSQLLoader
 from pysqlsync_engine.dialect.postgresql.lowering import lower
-from pysqlsync_engine.dialect.postgresql.online import PostgreSQLOnlineWriter
-from pysqlsync_engine.dialect.postgresql.reader import PostgreSQLReader
-from pysqlsync_engine.dialect.postgresql.scratch import canonicalize, scratch_database
+from pysqlsync_engine.dialect.postgresql.schema import canonicalize, reader, scratch_database, writer
 from pysqlsync_engine.dialect.postgresql.session import connect, open_pool
 from pysqlsync_engine.model.id_types import quote_ansi
 
@@ -17,8 +15,8 @@ DIALECT = Dialect(
     name="postgresql",
     offline=OFFLINE,
     lower=lower,
-    writer=PostgreSQLOnlineWriter,
-    reader=PostgreSQLReader,
+    writer=writer,
+    reader=reader,
     loader=PostgreSQLLoader,
     journal=PostgreSQLJournal,
     auditor=PostgreSQLAuditReader,
