@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from pysqlsync_engine.data.codec import find_bad_cell
 from pysqlsync_engine.data.hooks import Hook, integer_hook, text_hook
 from pysqlsync_engine.data.lines import Spell, compile_line_encoder
-from pysqlsync_engine.dialect.text_rows import find_compiled, find_line_speller
+from pysqlsync_engine.dialect.text_rows import find_compiled, find_line_sorter, find_line_speller
 from pysqlsync_engine.session import Row
 
 HOOKS = [integer_hook(8), text_hook(None), text_hook(20)]
@@ -20,6 +21,8 @@ SPELLERS = [None] if find_compiled() is None else [None, find_line_speller()]
 """To do without compiled code, and with it."""
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")) | st.text("\\\t\n\rNtn")
+
+needs_code = pytest.mark.skipif(find_compiled() is None, reason="the package was installed without a compiler")
 
 MEANINGS = {"\\\\": "\\", "\\t": "\t", "\\n": "\n"}
 
@@ -92,7 +95,7 @@ def test_only_rows_with_something_to_escape_are_spelled_twice() -> None:
     assert {text for text in spelled if spelled.count(text) > 1} == {"a\tb", "\\N", "c\nd"}
 
 
-@pytest.mark.skipif(find_compiled() is None, reason="the package was installed without a compiler")
+@needs_code
 def test_numbers_are_spelled_as_python_does() -> None:
     spell = find_line_speller()
     assert spell is not None
@@ -102,3 +105,51 @@ def test_numbers_are_spelled_as_python_does() -> None:
     for rows in ([(1,)], [(1, 2, 3)], [[1, 2]], [None]):
         with pytest.raises(ValueError, match="expected 2 values"):
             spell(rows, 2)
+
+
+@needs_code
+@given(st.datetimes(), st.dates(), st.times())
+def test_moments_are_spelled_as_python_does_without_their_offsets(moment: datetime, day: date, clock: time) -> None:
+    spell = find_line_speller()
+    assert spell is not None
+    row = (moment, day, clock, moment.replace(tzinfo=UTC), clock.replace(tzinfo=UTC, fold=1), moment.replace(fold=1))
+    printed = [moment.isoformat(" "), day.isoformat(), clock.isoformat()]
+    assert spell([row], 6).decode() == "\t".join([*printed, printed[0], printed[2], printed[0]]) + "\n"
+
+
+@needs_code
+@given(st.binary(max_size=40), st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=5))
+def test_bytes_stand_for_themselves(value: bytes, text: str) -> None:
+    spell = find_line_speller()
+    assert spell is not None
+    escapes = {b"\\": b"\\\\", b"\t": b"\\t", b"\n": b"\\n", b"\0": b"\\0"}
+    cells = [b"".join(escapes.get(byte, byte) for byte in (given[at : at + 1] for at in range(len(given)))) for given in (value, text.encode())]  # fmt: skip
+    assert spell([(value, text)], 2) == cells[0] + b"\t" + cells[1] + b"\n"
+
+
+CELLS = st.binary(max_size=12).map(lambda cell: cell.translate(None, b"\t\n"))
+
+
+@needs_code
+@given(st.lists(st.tuples(CELLS, CELLS, CELLS), max_size=30), st.integers(0, 2), st.integers(-1, 10**12))
+def test_lines_are_put_in_the_order_of_a_cell(rows: list[tuple[bytes, ...]], cell: int, first: int) -> None:
+    sort = find_line_sorter()
+    lines = [b"\t".join(row) + b"\n" for row in rows]
+    places = sorted(range(len(rows)), key=lambda place: padded(rows[place][cell]))
+    expected = [(b"" if first < 0 else b"%d\t" % (first + place)) + lines[place] for place in places]
+    assert sort(b"".join(lines), cell, first) == b"".join(expected)
+
+
+def padded(cell: bytes) -> tuple[bytes, bytes]:
+    """:returns: What cells are compared by: first eight bytes, and then all of them."""
+    return cell[:8].ljust(8, b"\0"), cell
+
+
+@needs_code
+def test_lines_that_are_none_are_not_sorted() -> None:
+    sort = find_line_sorter()
+    assert sort(b"", 0, 1) == b""
+    assert sort(b"b\na\n\n", 3, 1) == b"1\tb\n2\ta\n3\t\n"
+    for text, cell in ((b"a\nb", 0), (b"a\n", -1)):
+        with pytest.raises(ValueError, match="whole lines"):
+            sort(text, cell, 1)

@@ -18,7 +18,7 @@ from pysqlsync_engine.dialect.mysql import sending
 from pysqlsync_engine.dialect.mysql.pool import connect
 from pysqlsync_engine.dialect.mysql.session import MySQLSession
 from pysqlsync_engine.dialect.mysql.shipments import Shipment, ship_text
-from pysqlsync_engine.dialect.mysql.staging import Cell
+from pysqlsync_engine.dialect.mysql.staging import Cell, Destination
 from pysqlsync_engine.errors import LockTimeoutError, RowError, StatementError, UnsupportedError
 from pysqlsync_engine.model.data_types import SqlBinary, SqlCharacter, SqlInteger
 from pysqlsync_engine.model.id_types import LocalId
@@ -224,7 +224,7 @@ async def test_rows_are_got_while_others_are_sent_unless_the_stream_is_slow(
             asked.append(number)
             yield TextPart(b"1\n", 1, number, TSV, (0,))
 
-    ahead = sending.Ahead(parts(), packed, spells=False)
+    ahead = sending.Ahead(parts(), packed, Destination(NOTES.name), spells=False)
     first = await ahead.take()
     known = len(asked)
     packets = ahead.preparing(iter([b"one", b"two"]))
@@ -239,7 +239,7 @@ async def test_rows_are_got_while_others_are_sent_unless_the_stream_is_slow(
     assert [each.runs for each in (first, second) if isinstance(each, Shipment)] == [((1, 1),), ((2, 1),)]
 
 
-def packed(gathered: sending.Sendable) -> Shipment:
+def packed(gathered: sending.Sendable, _destination: Destination) -> Shipment:
     assert isinstance(gathered, tuple)
     return ship_text([part for part in gathered if isinstance(part, TextPart)], [Cell(LocalId("id"))])
 
@@ -259,7 +259,7 @@ async def test_the_text_of_rows_is_made_before_the_server_asks_for_it(*, fails: 
         yield EncodedBatch([Run([(1,), (2,)], 1)], lambda rows, _: rows)
 
     shipment = Shipment(TSV, (), ((1, 2),), texts, lambda: iter(()))
-    ahead = sending.Ahead(parts(), lambda _: shipment, spells=True)
+    ahead = sending.Ahead(parts(), lambda _sendable, _destination: shipment, Destination(NOTES.name), spells=True)
     taken = await ahead.take()
     await ahead.close()
     assert isinstance(taken, Shipment)

@@ -6,10 +6,21 @@ def spell_lines(rows: list[tuple[Any, ...]], width: int, /) -> bytes:
     r"""
     Spell rows as lines for LOAD DATA: cells between tabs, `\N` for `None`, a line feed at the end, what is special with escapes.
 
-    :param rows: Integers, strings, and others that are spelled as `str` does.
+    :param rows: Integers, strings, bytes that stand for themselves, moments, of which offsets are left out, and others that are
+        spelled as `str` does.
     :param width: How many values each has.
-    :returns: The lines, in UTF-8.
+    :returns: The lines; text in UTF-8.
     :raises ValueError: for a row of another width, for a NUL character, and for half of a surrogate pair.
+    """
+
+def sort_lines(lines: bytes, cell: int, first: int, /) -> bytes:
+    """
+    Put lines for LOAD DATA in the order of one of their cells.
+
+    :param lines: Cells between tabs, a line feed at the end of each.
+    :param cell: Position of the cell, whose bytes are compared as they are spelled; lines with the same ones stay in order.
+    :param first: Number to put in front of the first of the lines that were given, as a cell of its own, and so on; -1 for no numbers.
+    :raises ValueError: for a line without its end.
     """
 
 class RowWriter:

@@ -58,7 +58,7 @@ class NativeForm:
 
     def has(self, types: Mapping[str, Sequence[str]]) -> bool:
         """:returns: True if columns have types that they may have."""
-        return _are_among(self._live, types)
+        return has_types(self._live, types)
 
 
 async def confirm_types(
@@ -71,7 +71,16 @@ async def confirm_types(
     :param types: See `BinaryPart.types`.
     :raises StatementError: if they were changed since; the stream can be sent again.
     """
-    if not _are_among(await find_types(session, table), types):
+    require_types(await find_types(session, table), table, types)
+
+
+def require_types(live: LiveTypes, table: QualifiedId, types: Mapping[str, Sequence[str]]) -> None:
+    """
+    Make sure that columns are what rows were written for; see `confirm_types`.
+
+    :param live: What they are since the table is locked.
+    """
+    if not has_types(live, types):
         raise StatementError(
             f"{table.display}: columns got other types while rows were made for them; send the stream again",
             statement=f"rows for {table.display}",
@@ -80,5 +89,6 @@ async def confirm_types(
         )
 
 
-def _are_among(live: LiveTypes, types: Mapping[str, Sequence[str]]) -> bool:
+def has_types(live: LiveTypes, types: Mapping[str, Sequence[str]]) -> bool:
+    """:returns: True if columns have types that they may have."""
     return all(live.get(name) in expected for name, expected in types.items())

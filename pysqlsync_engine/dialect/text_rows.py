@@ -87,6 +87,17 @@ def find_line_speller() -> Callable[[list[Any], int], bytes] | None:
     return None if compiled is None else compiled.spell_lines
 
 
+def find_line_sorter() -> Callable[[bytes, int, int], bytes]:
+    """
+    :returns: What puts lines in order, `sort_lines`.
+    :raises RuntimeError: if it was not compiled, and so nothing that makes lines.
+    """
+    compiled = find_compiled()
+    if compiled is None:
+        raise RuntimeError("nothing is compiled that puts lines in order")
+    return compiled.sort_lines
+
+
 def make_rows(
     form: TextFormat,
     layout: Layout,

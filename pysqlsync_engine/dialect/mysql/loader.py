@@ -38,8 +38,9 @@ from pysqlsync_engine.dialect.mysql.shipments import Numbering
 from pysqlsync_engine.dialect.mysql.staging import Destination, Staging, drop, is_partial
 from pysqlsync_engine.dialect.mysql.text_lines import choose_cells
 from pysqlsync_engine.dialect.mysql.transfer import Transfer, make_transfer
-from pysqlsync_engine.dialect.native_form import NativeForm, confirm_types
+from pysqlsync_engine.dialect.native_form import NativeForm, require_types
 from pysqlsync_engine.errors import StatementError
+from pysqlsync_engine.model.id_types import LocalId
 from pysqlsync_engine.model.object_types import Table
 from pysqlsync_engine.session import Session
 
@@ -141,8 +142,15 @@ class DirectStore(StagedStore):
         session = as_mysql(session)
         if not await _is_transactional(session, self._target.table):
             return await super().store(session, parts)
-        numbering = await send_all(session, self._packer, Destination(self._target.table.name), parts)
+        destination = Destination(self._target.table.name, order=_order_of(self._target.table))
+        numbering = await send_all(session, self._packer, destination, parts)
         return Outcome(Counts(inserted=numbering.sent), notes=self._packer.notes)
+
+
+def _order_of(table: Table) -> LocalId | None:
+    """:returns: The column by which a table is kept in order before all others; `None` if rows are numbered as they come."""
+    is_counting = any(column.identity is not None for column in table.columns)
+    return None if is_counting or table.primary_key is None else table.primary_key.columns[0]
 
 
 async def send_all(
@@ -155,18 +163,20 @@ async def send_all(
     :raises RowError: for a row that the server refuses.
     """
     numbering = Numbering()
-    pack = partial(packer.pack, is_numbered=destination.number is not None)
-    ahead = Ahead(parts, pack, spells=session.capabilities.client_files)
-    is_confirmed = False
+    ahead = Ahead(parts, packer.pack, destination, spells=session.capabilities.client_files)
+    name, live = packer.target.table.name, None
     try:
         while (shipment := await ahead.take()) is not None:
             if isinstance(shipment, Rejects):
                 raise TypeError("rows that are set aside are not sent")
-            if shipment.lines is not None and not is_confirmed:
-                # without a record it locks the table all the same, and asks for no other right than the next one
-                await session.load(partial(shipment.load_into, destination), (), 0)
-                await confirm_types(session, packer.target.table.name, find_types, shipment.lines.types)
-                is_confirmed = True
+            if live is None and session.capabilities.client_files and (numbering.sent or shipment.lines is not None):
+                if not numbering.sent:
+                    # without a record it locks the table all the same, and asks for no other right than the next one
+                    await session.load(partial(shipment.load_into, destination), (), 0)
+                live = await find_types(session, name)
+                packer.see_types(live)
+            if live is not None and shipment.lines is not None:
+                require_types(live, name, shipment.lines.types)
             try:
                 async with session.transaction():
                     await send(session, destination, shipment, numbering.sent, ahead)

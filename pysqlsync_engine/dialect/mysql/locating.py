@@ -108,7 +108,9 @@ async def locate_sent(
     numbering = Numbering()
     numbering.add(shipment.runs)
     async with RawRows(session, destination, shipment, sent) as raw:
-        place = error.row
+        # lines that were put in order have other numbers than the rows
+        place = None if shipment.is_sorted else error.row
+        error.row = place
         if place is None:
             found = await find_refused(raw.insert, 0, shipment.rows, tells_rows=True)
             if found is None:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pysqlsync_engine.data.codec import compile_encoder
 from pysqlsync_engine.data.hooks import Hook
-from pysqlsync_engine.data.lines import compile_line_encoder
+from pysqlsync_engine.data.lines import LineEncoder, compile_line_encoder
 from pysqlsync_engine.data.parts import BinaryPart, EncodedBatch
 from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.data.text import TextPart, TextRules
+from pysqlsync_engine.dialect.mysql.line_values import choose_values, line_hook
 from pysqlsync_engine.dialect.mysql.sending import Sendable
-from pysqlsync_engine.dialect.mysql.shipments import Shipment, ship_lines, ship_rows, ship_text
+from pysqlsync_engine.dialect.mysql.shipments import LineForm, Shipment, order_of, ship_lines, ship_rows, ship_text
 from pysqlsync_engine.dialect.mysql.spellings import find_spelling
-from pysqlsync_engine.dialect.mysql.staging import Cell, is_staged
+from pysqlsync_engine.dialect.mysql.staging import Cell, Destination, is_staged
 from pysqlsync_engine.dialect.mysql.transfer import Transfer, strict_hook
+from pysqlsync_engine.dialect.native_form import LiveTypes, has_types
 from pysqlsync_engine.dialect.text_rows import find_line_speller
+from pysqlsync_engine.model.data_types import SqlUuid
 from pysqlsync_engine.session import Batch
 
 ESCAPES = "bnrt\\"
@@ -46,9 +49,13 @@ class Packer:
             counts_cells=False,
         )
         self.notes = () if obstacle is None else (obstacle,)
-        self._encode_lines = compile_line_encoder(
-            self.hooks, [transfer.is_text for transfer in transfers], find_line_speller()
-        )
+        spell = find_line_speller()
+        line_hooks = self.hooks if spell is None else [line_hook(hook) for hook in self.hooks]
+        self._encode_lines = compile_line_encoder(line_hooks, [transfer.is_text for transfer in transfers], spell)
+        # others mostly come in their order, or are not compared as they are spelled
+        self._scattered = {t.column.name for t in transfers if isinstance(t.sent, SqlUuid)}
+        self._line_encoder, self._line_types = _find_line_encoder(transfers)
+        self._sends_lines = False
         # lines are looked through for what these do not see
         self._encode = compile_encoder([strict_hook(t.hook) if t.is_text else t.hook for t in transfers]) or _unchanged
         self._row_cells = [self._cell(transfer, transfer.cast) for transfer in transfers]
@@ -64,16 +71,37 @@ class Packer:
             return None
         return Cell(column.name, cast, is_counted=column.identity is not None)
 
-    def pack(self, gathered: Sendable, *, is_numbered: bool) -> Shipment:
-        """:param is_numbered: False for rows that go to the table itself."""
+    def see_types(self, live: LiveTypes) -> None:
+        """
+        Spell rows as lines without a character set from now on, if the columns have the types for it.
+
+        :param live: Those that they have since the table is locked.
+        """
+        self._sends_lines = has_types(live, self._line_types)
+
+    def pack(self, gathered: Sendable, destination: Destination) -> Shipment:
+        """:param destination: Has no numbers if it is the table itself."""
         rows, texts, lines = self._row_cells, self._text_cells, self._line_cells
-        if not is_numbered:
+        order = destination.order if destination.order in self._scattered else None
+        if destination.number is None:
             rows, texts, lines = ([_given(cell) for cell in cells] for cells in (rows, texts, lines))
         if isinstance(gathered, EncodedBatch):
-            return ship_rows(gathered, self._encode_lines, self._encode, rows)
+            form = None
+            if self._line_encoder is not None and self._sends_lines:
+                form = LineForm(self._line_encoder, tuple(lines), self._line_types, order_of(lines, order))
+            return ship_rows(gathered, self._encode_lines, self._encode, rows, form)
         if made := [part for part in gathered if isinstance(part, BinaryPart)]:
-            return ship_lines(made, texts, lines)
+            return ship_lines(made, texts, lines, order)
         return ship_text([part for part in gathered if isinstance(part, TextPart)], texts)
+
+
+def _find_line_encoder(transfers: Sequence[Transfer]) -> tuple[LineEncoder | None, Mapping[str, Sequence[str]]]:
+    """:returns: What spells rows as lines without a character set, if anything does, and the types that columns have to have."""
+    values, spell = choose_values(transfers), find_line_speller()
+    if values is None or spell is None:
+        return None, {}
+    types = {t.column.name.name: value.types for t, value in zip(transfers, values, strict=True) if value.types}
+    return compile_line_encoder([value.hook for value in values], [], spell), types
 
 
 def _given(cell: Cell | None) -> Cell | None:

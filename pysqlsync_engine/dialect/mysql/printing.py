@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from ipaddress import IPv4Address, IPv6Address
@@ -35,17 +36,34 @@ def converted(hook: Hook, convert: Callable[[Any], str]) -> Hook:
     return Hook(lambda value: convert(inner(value)))
 
 
-def moment_hook(data_type: SqlTimestamp | SqlDate | SqlTime) -> Hook:
+@dataclass(frozen=True, slots=True)
+class MomentHook(Hook):
+    """
+    Prints moments.
+
+    :param unprinted: Expression for lines of which compiled code prints them: it is given most of them as they are, and leaves out
+        their offset; see `spell_lines`.
+    """
+
+    unprinted: str = "{encode}({v})"
+
+    def for_lines(self) -> Hook:
+        """:returns: The same for such lines."""
+        return Hook(self.encode, self.unprinted, self.names)
+
+
+def moment_hook(data_type: SqlTimestamp | SqlDate | SqlTime) -> MomentHook:
     """:returns: Hook that prints dates and times; those with an offset in UTC, without one."""
     hook = simple_hook(data_type)
     if isinstance(data_type, SqlTimestamp):
         return (
             _in_utc(hook) if data_type.with_time_zone else _printed(hook, "(' ')", lambda value: value.isoformat(" "))
         )
-    return _printed(hook, "()", lambda value: value.isoformat())
+    printed = _printed(hook, "()", lambda value: value.isoformat())
+    return replace(printed, unprinted=printed.expression) if getattr(data_type, "with_time_zone", False) else printed
 
 
-def _printed(hook: Hook, arguments: str, convert: Callable[[Any], str]) -> Hook:
+def _printed(hook: Hook, arguments: str, convert: Callable[[Any], str]) -> MomentHook:
     """
     :param hook: One that passes most values on as they are.
     :param arguments: Of the call that prints them.
@@ -53,10 +71,10 @@ def _printed(hook: Hook, arguments: str, convert: Callable[[Any], str]) -> Hook:
     """
     inner: Encode = hook.encode
     expression = hook.expression.replace("{v} if", "{v}.isoformat" + arguments + " if", 1)
-    return Hook(lambda value: convert(inner(value)), expression, hook.names)
+    return MomentHook(lambda value: convert(inner(value)), expression, hook.names, hook.expression)
 
 
-def _in_utc(hook: Hook) -> Hook:
+def _in_utc(hook: Hook) -> MomentHook:
     inner: Encode = hook.encode
 
     def encode(value: Any) -> str:
@@ -67,8 +85,9 @@ def _in_utc(hook: Hook) -> Hook:
 
     # most moments have no other offset; to print it, and to cut it off, takes longer than to take them apart
     test = " and {v}.tzinfo is {UTC} and 1970 < {v}.year < 2038 and "
+    unprinted = hook.expression.replace(" and ", test, 1)
     parts = "{v}.date().isoformat() + ' ' + {v}.time().isoformat() if"
-    return Hook(encode, hook.expression.replace("{v} if", parts, 1).replace(" and ", test, 1), hook.names)
+    return MomentHook(encode, unprinted.replace("{v} if", parts, 1), hook.names, unprinted)
 
 
 def among(hook: Hook, kind: Any, labels: Sequence[str]) -> Hook:

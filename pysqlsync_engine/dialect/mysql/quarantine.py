@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, suppress
-from functools import partial
 
 from pysqlsync_engine.capabilities import Capabilities
 from pysqlsync_engine.data.hooks import Hook
@@ -83,8 +82,8 @@ class LenientStore:
         self, session: MySQLSession, staging: Staging, rejected: Rejected, parts: AsyncIterator[Part]
     ) -> Numbering:
         numbering = Numbering()
-        pack = partial(self._packer.pack, is_numbered=True)
-        ahead = Ahead(parts, pack, spells=session.capabilities.client_files)
+        spells = session.capabilities.client_files
+        ahead = Ahead(parts, self._packer.pack, staging.destination, spells=spells)
         try:
             while (shipment := await ahead.take()) is not None:
                 if isinstance(shipment, Rejects):

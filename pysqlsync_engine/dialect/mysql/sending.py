@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import replace
 from typing import TypeAlias
 
 from pysqlsync_engine.data.batches import FIRST_SHARE, abandon, joined
@@ -31,7 +30,7 @@ MAX_STATEMENT_BYTES = 4 * 1024 * 1024
 Sendable: TypeAlias = EncodedBatch | tuple[TextPart | BinaryPart, ...]
 """What is sent with one statement."""
 
-Pack = Callable[[Sendable], Shipment]
+Pack = Callable[[Sendable, Destination], Shipment]
 
 Attempt = Callable[[int, int], Awaitable[None]]
 """Does something with the rows after one number, up to another one."""
@@ -45,7 +44,7 @@ class Ahead:
     is slow, only while the server works on the last ones.
     """
 
-    def __init__(self, parts: AsyncIterator[Part], pack: Pack, *, spells: bool) -> None:
+    def __init__(self, parts: AsyncIterator[Part], pack: Pack, destination: Destination, *, spells: bool) -> None:
         """
         Take nothing yet.
 
@@ -53,7 +52,9 @@ class Ahead:
         """
         self._gathered = _gather(parts)
         self._pack = pack
+        self._destination = destination
         self._spells = spells
+        self._taken = 0
         self._task: asyncio.Task[Shipment | Rejects | None] | None = None
         self._is_slow = False
 
@@ -88,21 +89,26 @@ class Ahead:
         self._is_slow = time.monotonic() - started > SLOW_S
         if gathered is None or isinstance(gathered, Rejects):
             return gathered
-        shipment = self._pack(gathered)
-        return await _spelled(shipment) if self._spells and isinstance(gathered, EncodedBatch) else shipment
+        shipment = self._pack(gathered, self._destination)
+        first = None if self._destination.number is None else self._taken + 1
+        self._taken += shipment.rows
+        return await _spelled(shipment, first) if self._spells and shipment.is_to_be_made else shipment
 
 
-async def _spelled(shipment: Shipment) -> Shipment:
-    """:returns: The same with its text made; as it is if a value does not fit, which is looked for when it is sent."""
+async def _spelled(shipment: Shipment, first: int | None) -> Shipment:
+    """
+    :param first: Number of its first row; `None` if rows get no numbers.
+    :returns: The same with its text made; as it is if a value does not fit, which is looked for when it is sent.
+    """
     ready: list[bytes] = []
     try:
-        for text in shipment.texts():
+        for text in shipment.sent_texts():
             ready.append(text)
             # what is sent meanwhile has its turn
             await asyncio.sleep(0)
     except UNSENDABLE:
         return shipment
-    return replace(shipment, texts=lambda: iter(ready))
+    return shipment.with_texts(ready, first)
 
 
 async def _gather(parts: AsyncIterator[Part]) -> AsyncGenerator[Sendable | Rejects]:
@@ -159,7 +165,7 @@ async def send(
 async def _load(
     session: MySQLSession, destination: Destination, shipment: Shipment, number: int, ahead: Ahead | None
 ) -> None:
-    if destination.number is not None:
+    if destination.number is not None and not shipment.is_sorted:
         await session.execute(start_counting(number))
     packets = shipment.packets()
     await session.load(

@@ -7,6 +7,7 @@ import io
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 
 from pysqlsync_engine.data.lines import NULL, LineEncoder, escape
@@ -14,6 +15,8 @@ from pysqlsync_engine.data.parts import BinaryPart, EncodedBatch
 from pysqlsync_engine.data.text import TSV, TextFormat, TextPart
 from pysqlsync_engine.dialect.mysql.staging import Cell, Destination
 from pysqlsync_engine.dialect.mysql.wire import MAX_PACKET_BYTES, value_lists
+from pysqlsync_engine.dialect.text_rows import find_line_sorter
+from pysqlsync_engine.model.id_types import LocalId
 from pysqlsync_engine.session import Batch
 
 NULL_WORD = b"NULL"
@@ -29,13 +32,31 @@ class Lines:
     Rows as lines without a character set.
 
     :param cells: For each cell of a line what becomes of it; `None` if it is left out.
-    :param texts: The lines, in pieces.
+    :param texts: Makes the lines, anew with each call, in pieces.
     :param types: By name of a column the types that it has to have.
+    :param order: Position of the cell by which the table is kept in order; `None` if lines are as good in any order.
+    :param is_sorted: True if they are in that order, each with its number in front if the table has one.
     """
 
     cells: tuple[Cell | None, ...]
-    texts: tuple[bytes, ...]
+    texts: Callable[[], Iterator[bytes]]
     types: Mapping[str, Sequence[str]]
+    order: int | None = None
+    is_sorted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LineForm:
+    """
+    What makes lines without a character set of rows of values; see `Lines`.
+
+    :param encode: Makes lines of rows.
+    """
+
+    encode: LineEncoder
+    cells: tuple[Cell | None, ...]
+    types: Mapping[str, Sequence[str]]
+    order: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +84,38 @@ class Shipment:
         """How many rows there are."""
         return sum(rows for _, rows in self.runs)
 
+    def sent_texts(self) -> Iterator[bytes]:
+        """:returns: The lines, or else the records, in pieces of any size."""
+        return self.texts() if self.lines is None else self.lines.texts()
+
+    @property
+    def is_to_be_made(self) -> bool:
+        """True if there is something to do before it is sent: rows become text, or lines are put in order."""
+        return self.batches is not None or (self.lines is not None and self.lines.order is not None)
+
+    @property
+    def is_sorted(self) -> bool:
+        """True if they are sent in another order than they have in the stream."""
+        return self.lines is not None and self.lines.is_sorted
+
+    def with_texts(self, ready: Sequence[bytes], first: int | None) -> Shipment:
+        """
+        :param ready: What `sent_texts` has made.
+        :param first: Number of the first row; `None` if rows get no numbers.
+        :returns: The same rows, whose lines, or else records, are at hand; the lines in the order of the table.
+        """
+        lines = self.lines
+        if lines is None:
+            return replace(self, texts=lambda: iter(ready))
+        if lines.order is not None:
+            ready = [find_line_sorter()(b"".join(ready), lines.order, -1 if first is None else first)]
+        return replace(self, lines=replace(lines, texts=lambda: iter(ready), is_sorted=lines.order is not None))
+
     def packets(self) -> Iterator[bytes]:
         """:returns: The lines, or else the records, in packets that are large enough to be worth one."""
         gathered: list[bytes] = []
         size = 0
-        for text in self.texts() if self.lines is None else self.lines.texts:
+        for text in self.sent_texts():
             gathered.append(text)
             size += len(text)
             if size >= MAX_PACKET_BYTES // 2:
@@ -82,7 +130,11 @@ class Shipment:
         """
         if self.lines is None:
             return destination.load(file, self.form, self.cells)
-        return destination.load(file, TSV, self.lines.cells, "binary")
+        cells = self.lines.cells
+        if self.is_sorted and destination.number is not None:
+            cells = (Cell(destination.number), *cells)
+            destination = replace(destination, number=None)
+        return destination.load(file, TSV, cells, "binary")
 
     def value_lists(self, most_bytes: int, number: int | None) -> Iterator[tuple[str, int]]:
         """
@@ -109,19 +161,28 @@ def _cut(data: bytes) -> Iterator[bytes]:
 
 
 def ship_rows(
-    batch: EncodedBatch, encode_lines: LineEncoder, encode: Callable[[Batch], Batch], cells: Sequence[Cell | None]
+    batch: EncodedBatch,
+    encode_lines: LineEncoder,
+    encode: Callable[[Batch], Batch],
+    cells: Sequence[Cell | None],
+    lines: LineForm | None,
 ) -> Shipment:
     """
-    :param encode_lines: Makes lines of rows.
+    :param encode_lines: Makes lines of rows, as text.
     :param encode: Makes integers and text of the values of rows.
+    :param lines: What makes lines without a character set; `None` if nothing does.
     """
+
+    def texts(encoder: LineEncoder) -> Iterator[bytes]:
+        return (encoder(block.rows) for block in batch.blocks())
 
     return Shipment(
         TSV,
         tuple(cells),
         tuple((run.first, len(run.rows)) for run in batch.runs),
-        lambda: (encode_lines(block.rows) for block in batch.blocks()),
+        partial(texts, encode_lines),
         lambda: (encode(block.rows) for block in batch.blocks()),
+        None if lines is None else Lines(lines.cells, partial(texts, lines.encode), lines.types, lines.order),
     )
 
 
@@ -142,27 +203,38 @@ def ship_text(parts: Sequence[TextPart], cells: Sequence[Cell | None]) -> Shipme
 
 
 def ship_lines(
-    parts: Sequence[BinaryPart], cells: Sequence[Cell | None], line_cells: Sequence[Cell | None]
+    parts: Sequence[BinaryPart],
+    cells: Sequence[Cell | None],
+    line_cells: Sequence[Cell | None],
+    order: LocalId | None,
 ) -> Shipment:
     """
     :param parts: At least one; all made of text, of one form and layout, which is sent if the server refuses a row.
     :param cells: For each column of the stream what becomes of its cells in the text.
     :param line_cells: The same for the lines.
+    :param order: See `order_of`.
     """
     texts = [part.text for part in parts if part.text is not None]
+    records = [part.records for part in parts]
+    made = tuple(line_cells[position] for position in parts[0].layout)
     form, layout = texts[0].form, texts[0].layout
     return Shipment(
         form if form.quote is None else TSV,
         tuple(None if position is None else cells[position] for position in layout),
-        tuple((part.first, part.rows) for part in parts),
+        tuple((text.first, text.rows) for text in texts),
         # not taken apart before it is needed
         lambda: ((text if form.quote is None else _without_quotes(text)).records for text in texts),
-        lines=Lines(
-            tuple(line_cells[position] for position in parts[0].layout),
-            tuple(part.records for part in parts),
-            parts[0].types,
-        ),
+        lines=Lines(made, lambda: iter(records), parts[0].types, order_of(made, order)),
     )
+
+
+def order_of(cells: Sequence[Cell | None], order: LocalId | None) -> int | None:
+    """
+    :param order: Column by which a table is kept in order; `None` if it does not matter.
+    :returns: Position of its cell; `None` if there is none.
+    """
+    found = (place for place, cell in enumerate(cells) if cell is not None and cell.column == order)
+    return next(found, None)
 
 
 def _without_quotes(part: TextPart) -> TextPart:

@@ -47,10 +47,12 @@ class Destination:
     A table that records are sent to.
 
     :param number: Column that gets their numbers; `None` if there is none.
+    :param order: Column by which the table is kept in order, before all others; `None` if it is not known.
     """
 
     name: QualifiedId
     number: LocalId | None = None
+    order: LocalId | None = None
 
     def load(self, file: str, form: TextFormat, cells: Sequence[Cell | None], character_set: str = "utf8mb4") -> str:
         """
@@ -165,7 +167,7 @@ class Staging:
     @property
     def destination(self) -> Destination:
         """Where records are sent."""
-        return Destination(self.name, self.number)
+        return Destination(self.name, self.number, self.keys[0] if self.is_sorted else None)
 
     @property
     def names(self) -> list[LocalId]:

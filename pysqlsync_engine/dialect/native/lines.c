@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "digits.h"
 #include "escapes.h"
 #include "fields.h"
 #include "moments.h"
@@ -110,18 +111,6 @@ number_at(const uint8_t *place)
         number = number << 8 | place[index];
     }
     return (int64_t)number;
-}
-
-/* Appends so many digits of a number, and what comes after them. */
-static void
-put_digits(char **text, int64_t number, int digits, char after)
-{
-    for (int place = digits - 1; place >= 0; place--) {
-        (*text)[place] = (char)('0' + number % 10);
-        number /= 10;
-    }
-    (*text)[digits] = after;
-    *text += digits + 1;
 }
 
 /* Spells the time of a day, with as many digits of a second as the column has. */

@@ -7,6 +7,7 @@
 
 #include "cells.h"
 #include "records.h"
+#include "sorting.h"
 
 #define MAX_COLUMNS 1600
 
@@ -237,7 +238,7 @@ static PyType_Spec RowWriter_spec = {
 };
 
 static PyObject *
-spell_lines(PyObject *Py_UNUSED(module), PyObject *args)
+spell_lines(PyObject *module, PyObject *args)
 {
     PyObject *rows, *lines = NULL;
     Py_ssize_t width;
@@ -245,14 +246,41 @@ spell_lines(PyObject *Py_UNUSED(module), PyObject *args)
         return NULL;
     }
     Buffer buffer = {0};
-    if (append_lines(rows, width, &buffer) == 0) {
+    if (append_lines(rows, width, PyModule_GetState(module), &buffer) == 0) {
         lines = PyBytes_FromStringAndSize((const char *)buffer.bytes, (Py_ssize_t)buffer.size);
     }
     free(buffer.bytes);
     return lines;
 }
 
+static PyObject *
+sort_lines(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    const char *text;
+    Py_ssize_t size, cell, first;
+    if (!PyArg_ParseTuple(args, "y#nn:sort_lines", &text, &size, &cell, &first)) {
+        return NULL;
+    }
+    if (cell < 0 || (size > 0 && text[size - 1] != '\n')) {
+        PyErr_SetString(PyExc_ValueError, "expected whole lines, and the position of a cell");
+        return NULL;
+    }
+    Lines lines;
+    PyObject *sorted = NULL;
+    bool is_numbered = first >= 0;
+    if (sort_text(text, (size_t)size, (size_t)cell, &lines) < 0) {
+        PyErr_NoMemory();
+    } else if (
+        (sorted = PyBytes_FromStringAndSize(
+             NULL, is_numbered ? (Py_ssize_t)numbered_size(&lines, (uint64_t)first) : size)) != NULL) {
+        write_sorted(&lines, is_numbered, (uint64_t)first, PyBytes_AsString(sorted));
+    }
+    free(lines.lines);
+    return sorted;
+}
+
 static PyMethodDef module_methods[] = {
+    {"sort_lines", sort_lines, METH_VARARGS, "Put lines for LOAD DATA in the order of one of their cells."},
     {"spell_lines", spell_lines, METH_VARARGS, "Spell rows of integers and text as lines for LOAD DATA."},
     {NULL, NULL, 0, NULL},
 };
@@ -260,6 +288,9 @@ static PyMethodDef module_methods[] = {
 static int
 add_names(PyObject *module)
 {
+    if (find_moments(PyModule_GetState(module)) < 0) {
+        return -1;
+    }
     PyObject *type = PyType_FromSpec(&RowWriter_spec);
     if (type == NULL) {
         return -1;
@@ -274,12 +305,20 @@ static PyModuleDef_Slot module_slots[] = {
     {0, NULL},
 };
 
+static void
+free_module(void *module)
+{
+    forget_moments(PyModule_GetState(module));
+}
+
 static struct PyModuleDef module_def = {
     PyModuleDef_HEAD_INIT,
     .m_name = "_text_rows",
     .m_doc = "Rows in the form of a server, made of the text of files and of objects.",
     .m_methods = module_methods,
+    .m_size = sizeof(Moments),
     .m_slots = module_slots,
+    .m_free = free_module,
 };
 
 PyMODINIT_FUNC
