@@ -11,12 +11,13 @@ from benchmarks.rows.results import Goal
 
 LOAD_DATA = "LOAD DATA LOCAL, C client"
 EXECUTEMANY = "aiomysql executemany"
+COMMITTING = "aiomysql executemany, autocommit"
 ENCODED_ROWS = 3_000_000
 
 
 def mysql_cases() -> list[Case]:
     """:returns: All cases, in the order of the page."""
-    return [_insert(), _tuples(), _upsert(), _delete()]
+    return [_insert(), _tuples(), _upsert(), _delete(), _delete_durably()]
 
 
 def _insert() -> Case:
@@ -97,6 +98,24 @@ def _delete() -> Case:
         limit=staged,
         goals=(Goal(BYTES, EXECUTEMANY, 50), Goal(TUPLES, EXECUTEMANY, 50)),
         count=lambda inputs: -(-inputs.rows // 4),
+    )
+
+
+def _delete_durably() -> Case:
+    """As servers are when they have just been installed, and as pysqlsync uses the driver."""
+    return Case(
+        "delete-durable",
+        "A quarter of the events deleted by their keys; commits wait for the disk",
+        "Event",
+        (
+            Contestant(BYTES, own("tsv", "events.keys.tsv", table="Event", mode="delete")),
+            Contestant(TUPLES, own("tuples", "events.keys.tsv", table="Event", mode="delete")),
+            Contestant(COMMITTING, peer("bare_aiomysql", "delete_each", "events.keys.tsv", table="Event")),
+        ),
+        before="events.tsv",
+        goals=(Goal(BYTES, COMMITTING, 50), Goal(TUPLES, COMMITTING, 50)),
+        count=lambda inputs: -(-inputs.rows // 4),
+        waits_for_disk=True,
     )
 
 

@@ -89,6 +89,7 @@ class Case:
     :param rows_of: Input whose rows are counted for the rate.
     :param limit: Contestant that shows what the server can do; ratios are to it.
     :param enum_mode: How enumerations are stored; `None` as the server has them.
+    :param waits_for_disk: True if a commit of MySQL or MariaDB is one only when it is on the disk.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Case:
     goals: Sequence[Goal] = ()
     enum_mode: str | None = None
     count: Callable[[Inputs], int] | None = None
+    waits_for_disk: bool = False
 
     def rows(self, inputs: Inputs) -> int:
         """:returns: Rows that each contestant moves."""
@@ -252,6 +254,8 @@ def _prepare(case: Case, arena: Arena) -> None:
     if case.table is None:
         return
     server = arena.opponent
+    if server.dialect == "mysql":
+        server.execute(statements.wait_for_disk(waits=case.waits_for_disk))
     server.execute(*statements.empty(server, case.table))
     if case.before is not None:
         server.execute(*statements.fill(server, case.table, arena.inputs.path(case.before)))

@@ -14,10 +14,15 @@ BATCH_ROWS = 10_000
 aiomysql.connection.escape_bytes_prefixed = lambda value: f"X'{value.hex()}'"
 
 
-async def connect(server):
+async def connect(server, *, autocommit=False):
     place = {"unix_socket": server["socket"]} if server["socket"] else {"host": server["host"], "port": server["port"]}
     return await aiomysql.connect(
-        **place, user=server["user"], password=server["password"] or "", db=server["database"], charset="utf8mb4"
+        **place,
+        user=server["user"],
+        password=server["password"] or "",
+        db=server["database"],
+        charset="utf8mb4",
+        autocommit=autocommit,
     )
 
 
@@ -45,10 +50,10 @@ async def upsert(request):
     return await send(request, f" ON DUPLICATE KEY UPDATE {updates}")
 
 
-async def delete(request):
+async def delete(request, *, autocommit=False):
     from uuid import UUID
 
-    connection = await connect(request["server"])
+    connection = await connect(request["server"], autocommit=autocommit)
     statement = f"DELETE FROM `bench__{request['table']}` WHERE id = UNHEX(%s)"
     with Clock() as clock:
         async with connection.cursor() as cursor:
@@ -59,5 +64,9 @@ async def delete(request):
     return clock
 
 
+async def delete_each(request):
+    return await delete(request, autocommit=True)
+
+
 if __name__ == "__main__":
-    answer({"insert": send, "upsert": upsert, "delete": delete})
+    answer({"insert": send, "upsert": upsert, "delete": delete, "delete_each": delete_each})
