@@ -13,11 +13,11 @@ def spell_lines(rows: list[tuple[Any, ...]], width: int, /) -> bytes:
     :raises ValueError: for a row of another width, for a NUL character, and for half of a surrogate pair.
     """
 
-def sort_lines(lines: bytes, cell: int, first: int, /) -> bytes:
+def sort_lines(texts: list[bytes], cell: int, first: int, /) -> bytes:
     """
     Put lines for LOAD DATA in the order of one of their cells.
 
-    :param lines: Cells between tabs, a line feed at the end of each.
+    :param texts: Whole lines: cells between tabs, a line feed at the end of each.
     :param cell: Position of the cell, whose bytes are compared as they are spelled; lines with the same ones stay in order.
     :param first: Number to put in front of the first of the lines that were given, as a cell of its own, and so on; -1 for no numbers.
     :raises ValueError: for a line without its end.

@@ -87,7 +87,7 @@ def find_line_speller() -> Callable[[list[Any], int], bytes] | None:
     return None if compiled is None else compiled.spell_lines
 
 
-def find_line_sorter() -> Callable[[bytes, int, int], bytes]:
+def find_line_sorter() -> Callable[[list[bytes], int, int], bytes]:
     """
     :returns: What puts lines in order, `sort_lines`.
     :raises RuntimeError: if it was not compiled, and so nothing that makes lines.

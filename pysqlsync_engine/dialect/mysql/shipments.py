@@ -108,7 +108,7 @@ class Shipment:
         if lines is None:
             return replace(self, texts=lambda: iter(ready))
         if lines.order is not None:
-            ready = [find_line_sorter()(b"".join(ready), lines.order, -1 if first is None else first)]
+            ready = [find_line_sorter()([*ready], lines.order, -1 if first is None else first)]
         return replace(self, lines=replace(lines, texts=lambda: iter(ready), is_sorted=lines.order is not None))
 
     def packets(self) -> Iterator[bytes]:

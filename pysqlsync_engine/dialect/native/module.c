@@ -253,27 +253,49 @@ spell_lines(PyObject *module, PyObject *args)
     return lines;
 }
 
+static int
+find_all_lines(PyObject *texts, size_t cell, Lines *lines)
+{
+    Py_ssize_t count = PyList_Size(texts);
+    for (Py_ssize_t index = 0; index < count; index++) {
+        char *text;
+        Py_ssize_t size;
+        if (PyBytes_AsStringAndSize(PyList_GetItem(texts, index), &text, &size) < 0) {
+            return -1;
+        }
+        if (size > 0 && text[size - 1] != '\n') {
+            PyErr_SetString(PyExc_ValueError, "expected whole lines");
+            return -1;
+        }
+        if (find_lines(text, (size_t)size, cell, lines) < 0) {
+            PyErr_NoMemory();
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static PyObject *
 sort_lines(PyObject *Py_UNUSED(module), PyObject *args)
 {
-    const char *text;
-    Py_ssize_t size, cell, first;
-    if (!PyArg_ParseTuple(args, "y#nn:sort_lines", &text, &size, &cell, &first)) {
+    PyObject *texts, *sorted = NULL;
+    Py_ssize_t cell, first;
+    if (!PyArg_ParseTuple(args, "O!nn:sort_lines", &PyList_Type, &texts, &cell, &first)) {
         return NULL;
     }
-    if (cell < 0 || (size > 0 && text[size - 1] != '\n')) {
-        PyErr_SetString(PyExc_ValueError, "expected whole lines, and the position of a cell");
+    if (cell < 0) {
+        PyErr_SetString(PyExc_ValueError, "expected the position of a cell");
         return NULL;
     }
-    Lines lines;
-    PyObject *sorted = NULL;
-    bool is_numbered = first >= 0;
-    if (sort_text(text, (size_t)size, (size_t)cell, &lines) < 0) {
-        PyErr_NoMemory();
-    } else if (
-        (sorted = PyBytes_FromStringAndSize(
-             NULL, is_numbered ? (Py_ssize_t)numbered_size(&lines, (uint64_t)first) : size)) != NULL) {
-        write_sorted(&lines, is_numbered, (uint64_t)first, PyBytes_AsString(sorted));
+    Lines lines = {0};
+    if (find_all_lines(texts, (size_t)cell, &lines) == 0) {
+        sort_all(&lines);
+        bool is_numbered = first >= 0;
+        size_t size = is_numbered ? numbered_size(&lines, (uint64_t)first) : lines.bytes;
+        sorted = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
+        if (sorted != NULL) {
+            write_sorted(&lines, is_numbered, (uint64_t)first, PyBytes_AsString(sorted));
+        }
     }
     free(lines.lines);
     return sorted;

@@ -44,43 +44,48 @@ compare(const void *left, const void *right)
 }
 
 static int
-add_line(Lines *lines, size_t *room, Line line)
+add_line(Lines *lines, Line line)
 {
-    if (lines->count == *room) {
-        size_t more = *room == 0 ? 4096 : 2 * *room;
-        Line *grown = more > SIZE_MAX / 2 / sizeof *grown ? NULL : realloc(lines->lines, more * sizeof *grown);
+    if (lines->count == lines->room) {
+        size_t room = lines->room == 0 ? 4096 : 2 * lines->room;
+        Line *grown = room > SIZE_MAX / 2 / sizeof *grown ? NULL : realloc(lines->lines, room * sizeof *grown);
         if (grown == NULL) {
             return -1;
         }
         lines->lines = grown;
-        *room = more;
+        lines->room = room;
     }
     lines->lines[lines->count++] = line;
+    lines->bytes += line.size;
     return 0;
 }
 
 int
-sort_text(const char *text, size_t size, size_t cell, Lines *lines)
+find_lines(const char *text, size_t size, size_t cell, Lines *lines)
 {
     const char *stop = text + size;
-    size_t room = 0;
-    *lines = (Lines){NULL, 0, true};
     while (text < stop) {
         const char *end = memchr(text, '\n', (size_t)(stop - text));
         if (end == NULL) {
             break;
         }
-        if (add_line(lines, &room, find_cell(text, end, cell, lines->count)) < 0) {
+        if (add_line(lines, find_cell(text, end, cell, lines->count)) < 0) {
             return -1;
         }
-        size_t last = lines->count - 1;
-        lines->is_sorted = lines->is_sorted && (last == 0 || compare(&lines->lines[last - 1], &lines->lines[last]) < 0);
         text = end + 1;
     }
-    if (!lines->is_sorted) {
-        qsort(lines->lines, lines->count, sizeof *lines->lines, compare);
-    }
     return 0;
+}
+
+void
+sort_all(Lines *lines)
+{
+    for (size_t index = 1; index < lines->count; index++) {
+        if (compare(&lines->lines[index - 1], &lines->lines[index]) > 0) {
+            qsort(lines->lines, lines->count, sizeof *lines->lines, compare);
+            return;
+        }
+    }
 }
 
 static size_t
@@ -96,10 +101,9 @@ count_digits(uint64_t number)
 size_t
 numbered_size(const Lines *lines, uint64_t first)
 {
-    size_t size = 0;
+    size_t size = lines->bytes;
     for (size_t index = 0; index < lines->count; index++) {
-        const Line *line = &lines->lines[index];
-        size += count_digits(first + line->place) + 1 + line->size;
+        size += count_digits(first + index) + 1;
     }
     return size;
 }

@@ -21,16 +21,15 @@ typedef struct {
 typedef struct {
     Line *lines;
     size_t count;
-    bool is_sorted;
+    size_t room;
+    size_t bytes;
 } Lines;
 
-/*
- * Finds the lines of a text, each of which has a line feed, and sorts them by the bytes of a cell, escapes among them; those of the same
- * bytes stay in order. The lines have to be released by `free`.
- *
- * Returns -1 if there is no memory.
- */
-int sort_text(const char *text, size_t size, size_t cell, Lines *lines);
+/* Adds the lines of a text, each of which has a line feed, with the cell to sort them by. Returns -1 if there is no memory. */
+int find_lines(const char *text, size_t size, size_t cell, Lines *lines);
+
+/* Sorts them by the bytes of the cell, escapes among them; those of the same bytes stay in order. They have to be released by `free`. */
+void sort_all(Lines *lines);
 
 /* How many bytes the lines take with numbers in front of them, of which the first one is given. */
 size_t numbered_size(const Lines *lines, uint64_t first);
