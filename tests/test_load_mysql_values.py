@@ -287,6 +287,29 @@ async def test_rows_are_sent_in_the_order_of_their_keys(
 
 
 @dataclass
+class Wardrobe:
+    id: PrimaryKey[int]
+    colours: set[Colour]
+
+
+async def test_sets_of_labels_are_among_them(mysql: Server, way: Way) -> None:
+    options = GeneratorOptions()
+    async with get_dialect("mysql").create_connection(mysql.parameters, options) as connection:
+        await connection.create_objects([Wardrobe])
+        rows = [(number, {Colour.RED, Colour.GREEN} if number % 2 else set[Colour]()) for number in range(2000)]
+        source = BatchSource(Fields(("id", "colours"), (int, set[Colour])), [rows])
+        await connection.load(connection.get_table(Wardrobe), source, options=LoadOptions(LoadMode.INSERT))
+        assert way.lines > 1000
+        found = await connection.session.fetch(
+            "SELECT colours, count(*) FROM `Wardrobe` GROUP BY colours ORDER BY 2, 1"
+        )
+        assert [(sorted(filter(None, str(labels).split(","))), count) for labels, count in found] == [
+            ([], 1000),
+            (["green", "red"], 1000),
+        ]
+
+
+@dataclass
 class Ticket:
     id: PrimaryKey[UUID]
     note: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib.util import find_spec
 
@@ -10,6 +11,8 @@ def main() -> int:
     """
     :returns: Exit code: 0 if all went well, 1 on errors; `plan` and `diff` return 2 if there are differences.
     """
+    # to look for garbage among what is imported, all of which stays, takes a while; a subcommand begins to do so when it is there
+    gc.disable()
     try:
         from pysqlsync_engine.cli.program import run
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import traceback
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -41,6 +42,9 @@ class Commands(click.Group):
         command: click.Command = getattr(
             import_module(f"pysqlsync_engine.cli.{COMMANDS[cmd_name]}"), f"{cmd_name}_command"
         )
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()
         return command
 
 

@@ -17,8 +17,10 @@ from pysqlsync_engine.model.data_types import SqlBinary, SqlNetworkAddress, SqlT
 
 BYTES = ("varbinary", "tinyblob", "blob", "mediumblob", "longblob")
 
-DIGITS = (*STRINGS, *INTEGERS, "decimal", "float", "double", "date", "datetime", "timestamp", "time", "year", "set")
-"""Types that are made of text, which is the same in every character set as far as it is not for columns of text."""
+TEXTS = (*STRINGS, "set")
+
+DIGITS = (*TEXTS, *INTEGERS, "decimal", "float", "double", "date", "datetime", "timestamp", "time", "year")
+"""Types that are made of digits, which are the same bytes in the character set of text and in none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def _choose(transfer: Transfer) -> LineValue | None:
         return _bytes_value(transfer, bytes.fromhex)
     if isinstance(data_type, SqlNetworkAddress):
         return _bytes_value(transfer, lambda text: ip_address(text).packed)
-    return None if transfer.is_cast else LineValue(line_hook(transfer.hook), STRINGS if transfer.is_text else DIGITS)
+    return None if transfer.is_cast else LineValue(line_hook(transfer.hook), TEXTS if transfer.is_text else DIGITS)
 
 
 def line_hook(hook: Hook) -> Hook:
