@@ -15,8 +15,6 @@ from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 from uuid import uuid4
 
-import stamina
-
 from pysqlsync_engine.data.journal import Entry
 from pysqlsync_engine.data.load_errors import PartialLoadError, UncertainCommitError
 from pysqlsync_engine.data.load_options import Atomicity, LoadMode, LoadOptions
@@ -188,6 +186,9 @@ class _Sending:
         self._uncertain: UncertainCommitError | None = None
 
     async def run(self) -> LoadReport:
+        # not needed for a stream on a connection of its own, which is sent once
+        import stamina
+
         retries = self._retries
         try:
             async for attempt in stamina.retry_context(

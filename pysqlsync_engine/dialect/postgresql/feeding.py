@@ -13,7 +13,7 @@ from pysqlsync_engine.data.batches import abandon, estimate_part
 from pysqlsync_engine.data.codec import NumberedEncoder
 from pysqlsync_engine.data.guard import record_pattern
 from pysqlsync_engine.data.hooks import Detour
-from pysqlsync_engine.data.parts import BinaryPart, EncodedBatch, Part, Run
+from pysqlsync_engine.data.parts import BinaryPart, EncodedBatch, Part, Rejects, Run
 from pysqlsync_engine.data.text import TextFormat, TextPart
 from pysqlsync_engine.dialect.postgresql.binary_rows import HEADER, TRAILER
 from pysqlsync_engine.errors import UNSENDABLE, StatementError
@@ -27,6 +27,9 @@ MAX_COPY_ROW_BYTES = 16 * 1024 * 1024
 
 MAX_KEPT_BYTES = 8 * 1024 * 1024
 """Text that one COPY takes if it is kept."""
+
+PREPARED_BYTES = 1024 * 1024
+"""Text that is made ready while a server stores the last of what one COPY has brought, of which it has some megabytes to read yet."""
 
 MAX_KEPT_ROW_BYTES = 4 * 1024 * 1024
 """Estimate for the rows that one COPY takes if they are kept."""
@@ -66,7 +69,7 @@ class Feed:
         """
         Begin to get the next parts.
 
-        :param most_bytes: Estimate for their rows, roughly.
+        :param most_bytes: Of text, or estimate for rows, roughly.
         """
         if self._task is not None and self._task.done() and self._task.exception() is None:
             self._task = None
@@ -80,9 +83,9 @@ class Feed:
             if part is None:
                 return
             self._ready.append(part)
-            if not isinstance(part, EncodedBatch):
+            if isinstance(part, Rejects):
                 return
-            size += estimate_part(part)
+            size += estimate_part(part) if isinstance(part, EncodedBatch) else len(part.records)
             # what is waited for may be there
             await asyncio.sleep(0)
 
@@ -157,6 +160,11 @@ class Sending:
             self.failure = error
             raise
 
+    def _prepare(self, most_bytes: int) -> None:
+        """Begin to get what follows, while the server stores what it has."""
+        if self._feed is not None:
+            self._feed.prepare(most_bytes)
+
     def _give_back(self, part: Part | None) -> None:
         """Let a part be the next one of the stream."""
         if part is not None and self._feed is not None:
@@ -186,7 +194,10 @@ class BytesRun(Sending):
                 self.taken.append(part)
             yield part.records
             size += len(part.records)
-            part = await self._next() if size < limit else None
+            if size >= limit:
+                self._prepare(PREPARED_BYTES)
+                break
+            part = await self._next()
         if self._form is None:
             yield TRAILER
 
@@ -249,8 +260,7 @@ class RowRun(Sending):
                 yield rows
             size += estimate_part(part)
             if size >= self._most_bytes:
-                if self._feed is not None:
-                    self._feed.prepare(min(self._most_bytes, MAX_CHECKED_ROW_BYTES))
+                self._prepare(min(self._most_bytes, MAX_CHECKED_ROW_BYTES))
                 return
             part = await self._next()
 
