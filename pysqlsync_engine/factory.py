@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from pysqlsync_engine.dialect.api import Dialect
 from pysqlsync_engine.engine import Engine
 from pysqlsync_engine.errors import DialectError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 ENTRY_POINT_GROUP = "pysqlsync_engine.dialects"
 """Entry points of other packages: the name of a dialect, and where its `Dialect` record is, as `module:attribute`."""
@@ -21,10 +26,15 @@ BUILT_IN = {
 
 def known_dialects() -> tuple[str, ...]:
     """:returns: Names that `get_dialect` accepts, sorted; whether a driver is installed is not looked at."""
+    return tuple(sorted({*BUILT_IN, *(point.name for point in _registered())}))
+
+
+def _registered() -> Iterable[EntryPoint]:
+    """:returns: Where other packages have their dialects."""
     # takes a while to import, which a process that uses a dialect of this package need not wait for
     from importlib.metadata import entry_points
 
-    return tuple(sorted({*BUILT_IN, *(point.name for point in entry_points(group=ENTRY_POINT_GROUP))}))
+    return entry_points(group=ENTRY_POINT_GROUP)
 
 
 def get_dialect(name: str) -> Engine:
@@ -35,10 +45,7 @@ def get_dialect(name: str) -> Engine:
     """
     target = BUILT_IN.get(name)
     if target is None:
-        from importlib.metadata import entry_points
-
-        points = entry_points(group=ENTRY_POINT_GROUP, name=name)
-        target = next((point.value for point in points), None)
+        target = next((point.value for point in _registered() if point.name == name), None)
     if target is None:
         raise DialectError(f"unknown dialect: {name!r}; known: {', '.join(known_dialects())}")
     module, _, attribute = target.partition(":")

@@ -14,7 +14,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -64,7 +64,8 @@ def main() -> int:
             servers[product] = server.describe()
             for case in cases:
                 _create(server, case)
-                results.append(compete(case, Arena(server, inputs, PEERS / "python"), options.rounds, console.log))
+                with server.waiting_for_disk() if case.waits_for_disk else nullcontext():
+                    results.append(compete(case, Arena(server, inputs, PEERS / "python"), options.rounds, console.log))
     commit = _git("rev-parse", "--short", "HEAD")
     about = {**_about(options.rows, options.rounds, servers), "note": options.note}
     report = Report(about, tuple(replace(result, commit=commit) for result in results))

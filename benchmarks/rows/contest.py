@@ -254,8 +254,6 @@ def _prepare(case: Case, arena: Arena) -> None:
     if case.table is None:
         return
     server = arena.opponent
-    if server.dialect == "mysql":
-        server.execute(statements.wait_for_disk(waits=case.waits_for_disk))
     server.execute(*statements.empty(server, case.table))
     if case.before is not None:
         server.execute(*statements.fill(server, case.table, arena.inputs.path(case.before)))

@@ -142,6 +142,17 @@ class BenchServer:
             raise ServerError(f"{self.product}: {result.stderr.strip()}")
         return result.stdout.strip()
 
+    @contextmanager
+    def waiting_for_disk(self) -> Generator[None]:
+        """Let commits of MySQL wait until they are on the disk; afterwards they are as they were before."""
+        setting = "innodb_flush_log_at_trx_commit"
+        before = int(self.execute(f"SELECT @@GLOBAL.{setting}"))
+        self.execute(f"SET GLOBAL {setting} = 1")
+        try:
+            yield
+        finally:
+            self.execute(f"SET GLOBAL {setting} = {before}")
+
     def cpu_s(self) -> float:
         """:returns: Seconds of the processor that all processes of the server have used; 0 if they are not on this machine."""
         try:

@@ -72,11 +72,6 @@ def delete(server: BenchServer, table: str, file: Path) -> list[str]:
     ]
 
 
-def wait_for_disk(*, waits: bool) -> str:
-    """:returns: Statement that makes commits of MySQL wait until they are on the disk, or not."""
-    return f"SET GLOBAL innodb_flush_log_at_trx_commit = {1 if waits else 0}"
-
-
 def empty(server: BenchServer, table: str) -> Sequence[str]:
     """:returns: Statements that leave a table without rows, as if it had just been created."""
     if server.dialect == "postgresql":

@@ -12,10 +12,10 @@ from pysqlsync_engine.data.fitting import is_class
 from pysqlsync_engine.data.hooks import Encode, Hook
 from pysqlsync_engine.dialect.mysql.printing import MomentHook
 from pysqlsync_engine.dialect.mysql.text_lines import INTEGERS, STRINGS
-from pysqlsync_engine.dialect.mysql.transfer import Transfer
+from pysqlsync_engine.dialect.mysql.transfer import BLOBS, Transfer
 from pysqlsync_engine.model.data_types import SqlBinary, SqlNetworkAddress, SqlType, SqlUuid
 
-BYTES = ("varbinary", "tinyblob", "blob", "mediumblob", "longblob")
+BYTES = ("varbinary", *BLOBS)
 
 TEXTS = (*STRINGS, "set")
 

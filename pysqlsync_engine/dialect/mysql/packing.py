@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 from pysqlsync_engine.data.codec import compile_encoder
 from pysqlsync_engine.data.hooks import Hook
@@ -12,7 +13,15 @@ from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.data.text import TextPart, TextRules
 from pysqlsync_engine.dialect.mysql.line_values import choose_values, line_hook
 from pysqlsync_engine.dialect.mysql.sending import Sendable
-from pysqlsync_engine.dialect.mysql.shipments import LineForm, Shipment, order_of, ship_lines, ship_rows, ship_text
+from pysqlsync_engine.dialect.mysql.shipments import (
+    Lines,
+    Shipment,
+    order_of,
+    ship_lines,
+    ship_rows,
+    ship_text,
+    spell_rows,
+)
 from pysqlsync_engine.dialect.mysql.spellings import find_spelling
 from pysqlsync_engine.dialect.mysql.staging import Cell, Destination, is_staged
 from pysqlsync_engine.dialect.mysql.transfer import Transfer, strict_hook
@@ -54,8 +63,8 @@ class Packer:
         self._encode_lines = compile_line_encoder(line_hooks, [transfer.is_text for transfer in transfers], spell)
         # others mostly come in their order, or are not compared as they are spelled
         self._scattered = {t.column.name for t in transfers if isinstance(t.sent, SqlUuid)}
-        self._line_encoder, self._line_types = _find_line_encoder(transfers)
-        self._sends_lines = False
+        self._transfers = transfers
+        self._line_encoder: LineEncoder | None = None
         # lines are looked through for what these do not see
         self._encode = compile_encoder([strict_hook(t.hook) if t.is_text else t.hook for t in transfers]) or _unchanged
         self._row_cells = [self._cell(transfer, transfer.cast) for transfer in transfers]
@@ -77,7 +86,12 @@ class Packer:
 
         :param live: Those that they have since the table is locked.
         """
-        self._sends_lines = has_types(live, self._line_types)
+        values, spell = choose_values(self._transfers), find_line_speller()
+        if values is None or spell is None:
+            return
+        named = zip(self._transfers, values, strict=True)
+        if has_types(live, {t.column.name.name: value.types for t, value in named if value.types}):
+            self._line_encoder = compile_line_encoder([value.hook for value in values], [], spell)
 
     def pack(self, gathered: Sendable, destination: Destination) -> Shipment:
         """:param destination: Has no numbers if it is the table itself."""
@@ -86,22 +100,15 @@ class Packer:
         if destination.number is None:
             rows, texts, lines = ([_given(cell) for cell in cells] for cells in (rows, texts, lines))
         if isinstance(gathered, EncodedBatch):
-            form = None
-            if self._line_encoder is not None and self._sends_lines:
-                form = LineForm(self._line_encoder, tuple(lines), self._line_types, order_of(lines, order))
-            return ship_rows(gathered, self._encode_lines, self._encode, rows, form)
-        if made := [part for part in gathered if isinstance(part, BinaryPart)]:
-            return ship_lines(made, texts, lines, order)
+            made = None
+            if self._line_encoder is not None:
+                spelled = partial(spell_rows, gathered, self._line_encoder)
+                # what types there are is known already
+                made = Lines(tuple(lines), spelled, {}, order_of(lines, order))
+            return ship_rows(gathered, self._encode_lines, self._encode, rows, made)
+        if parts := [part for part in gathered if isinstance(part, BinaryPart)]:
+            return ship_lines(parts, texts, lines, order)
         return ship_text([part for part in gathered if isinstance(part, TextPart)], texts)
-
-
-def _find_line_encoder(transfers: Sequence[Transfer]) -> tuple[LineEncoder | None, Mapping[str, Sequence[str]]]:
-    """:returns: What spells rows as lines without a character set, if anything does, and the types that columns have to have."""
-    values, spell = choose_values(transfers), find_line_speller()
-    if values is None or spell is None:
-        return None, {}
-    types = {t.column.name.name: value.types for t, value in zip(transfers, values, strict=True) if value.types}
-    return compile_line_encoder([value.hook for value in values], [], spell), types
 
 
 def _given(cell: Cell | None) -> Cell | None:

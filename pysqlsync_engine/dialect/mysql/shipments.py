@@ -46,20 +46,6 @@ class Lines:
 
 
 @dataclass(frozen=True, slots=True)
-class LineForm:
-    """
-    What makes lines without a character set of rows of values; see `Lines`.
-
-    :param encode: Makes lines of rows.
-    """
-
-    encode: LineEncoder
-    cells: tuple[Cell | None, ...]
-    types: Mapping[str, Sequence[str]]
-    order: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class Shipment:
     """
     Some rows, which can be sent again if need be.
@@ -165,25 +151,26 @@ def ship_rows(
     encode_lines: LineEncoder,
     encode: Callable[[Batch], Batch],
     cells: Sequence[Cell | None],
-    lines: LineForm | None,
+    lines: Lines | None,
 ) -> Shipment:
     """
     :param encode_lines: Makes lines of rows, as text.
     :param encode: Makes integers and text of the values of rows.
-    :param lines: What makes lines without a character set; `None` if nothing does.
+    :param lines: The rows as lines without a character set; `None` if nothing makes them.
     """
-
-    def texts(encoder: LineEncoder) -> Iterator[bytes]:
-        return (encoder(block.rows) for block in batch.blocks())
-
     return Shipment(
         TSV,
         tuple(cells),
         tuple((run.first, len(run.rows)) for run in batch.runs),
-        partial(texts, encode_lines),
+        partial(spell_rows, batch, encode_lines),
         lambda: (encode(block.rows) for block in batch.blocks()),
-        None if lines is None else Lines(lines.cells, partial(texts, lines.encode), lines.types, lines.order),
+        lines,
     )
+
+
+def spell_rows(batch: EncodedBatch, encode: LineEncoder) -> Iterator[bytes]:
+    """:returns: The rows as lines, a few at a time."""
+    return (encode(block.rows) for block in batch.blocks())
 
 
 def ship_text(parts: Sequence[TextPart], cells: Sequence[Cell | None]) -> Shipment:

@@ -58,7 +58,7 @@ _LONG_NUMBER = re.compile(r"\d{19}")
 TEXT_BYTES = {"tinytext": 255, "text": 65_535, "mediumtext": 16_777_215, "longtext": 4_294_967_295}
 """Longest texts of the types that have a limit of their own, in bytes."""
 
-_BLOBS = frozenset({"tinyblob", "blob", "mediumblob", "longblob"})
+BLOBS = frozenset({"tinyblob", "blob", "mediumblob", "longblob"})
 _SHAPES = frozenset(
     {"geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon", "geomcollection"}
     | {"geometrycollection"}
@@ -122,7 +122,7 @@ def _as_sent(data_type: SqlType, declared: Unwrapped) -> SqlType:
             return SqlInterval()
         case SqlOpaque(definition=name) if name in TEXT_BYTES:
             return SqlCharacter()
-        case SqlOpaque(definition=name) if name in _BLOBS:
+        case SqlOpaque(definition=name) if name in BLOBS:
             return SqlBinary()
         case SqlOpaque(definition=name) if name.partition(" ")[0] in _SHAPES:
             return data_type

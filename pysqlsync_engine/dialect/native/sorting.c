@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "digits.h"
+
 static uint64_t
 prefix_of(const char *cell, size_t size)
 {
@@ -88,10 +90,10 @@ sort_all(Lines *lines)
     }
 }
 
-static size_t
+static int
 count_digits(uint64_t number)
 {
-    size_t digits = 1;
+    int digits = 1;
     for (; number > 9; number /= 10) {
         digits++;
     }
@@ -103,21 +105,9 @@ numbered_size(const Lines *lines, uint64_t first)
 {
     size_t size = lines->bytes;
     for (size_t index = 0; index < lines->count; index++) {
-        size += count_digits(first + index) + 1;
+        size += (size_t)count_digits(first + index) + 1;
     }
     return size;
-}
-
-static char *
-write_number(char *to, uint64_t number)
-{
-    size_t digits = count_digits(number);
-    for (size_t index = digits; index > 0; index--) {
-        to[index - 1] = (char)('0' + number % 10);
-        number /= 10;
-    }
-    to[digits] = '\t';
-    return to + digits + 1;
 }
 
 void
@@ -125,7 +115,10 @@ write_sorted(const Lines *lines, bool is_numbered, uint64_t first, char *to)
 {
     for (size_t index = 0; index < lines->count; index++) {
         const Line *line = &lines->lines[index];
-        to = is_numbered ? write_number(to, first + line->place) : to;
+        if (is_numbered) {
+            uint64_t number = first + line->place;
+            put_digits(&to, (int64_t)number, count_digits(number), '\t');
+        }
         memcpy(to, line->text, line->size);
         to += line->size;
     }
