@@ -15,10 +15,11 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
 
 from pysqlsync_engine.capabilities import ServerVersion
@@ -125,10 +126,11 @@ def mysql_names() -> list[str]:
 
 
 @contextmanager
-def running_mysql(name: str) -> Generator[RunningMySQL, None, None]:
+def running_mysql(name: str, settings: Mapping[str, str] = MappingProxyType({})) -> Generator[RunningMySQL, None, None]:
     """
     Start a server, or connect to the one that the environment names.
 
+    :param settings: What a server that is started is given in place of the tests' own settings.
     :raises ServerMissingError: if its programs are not installed or it does not answer.
     """
     if name == "mysql-system" and URL_VARIABLE in os.environ:
@@ -138,7 +140,7 @@ def running_mysql(name: str) -> Generator[RunningMySQL, None, None]:
     if programs is None:
         package = "install the package `mariadb-server`" if name == "mariadb-system" else "run .ci/mysql-server"
         raise ServerMissingError(f"{name}: no server programs found; {package}")
-    with _instance(name, programs) as server:
+    with _instance(name, programs, settings) as server:
         yield server
 
 
@@ -211,7 +213,7 @@ def _home() -> Path:
 
 
 @contextmanager
-def _instance(name: str, programs: Programs) -> Generator[RunningMySQL, None, None]:
+def _instance(name: str, programs: Programs, chosen: Mapping[str, str]) -> Generator[RunningMySQL, None, None]:
     account = server_account()
     # short, because the path of a socket is limited to 107 bytes
     directory = Path(tempfile.mkdtemp(prefix="pysqlsync-test-", dir="/tmp"))
@@ -219,7 +221,7 @@ def _instance(name: str, programs: Programs) -> Generator[RunningMySQL, None, No
     parameters = ConnectionParameters(host=str(directory), username="root", ssl=SSLMode.PREFER)
     try:
         _make_data(name, programs, directory / "data")
-        with _process(programs, directory) as process:
+        with _process(programs, directory, chosen) as process:
             server = RunningMySQL(name, parameters, ServerVersion(MARIADB, 0), programs.client)
             _wait(server, process, directory / "log")
             password = secrets.token_urlsafe(18)
@@ -275,9 +277,13 @@ def _install(programs: Programs, data: Path) -> None:
 
 
 @contextmanager
-def _process(programs: Programs, directory: Path) -> Generator[subprocess.Popen[bytes], None, None]:
+def _process(
+    programs: Programs, directory: Path, chosen: Mapping[str, str]
+) -> Generator[subprocess.Popen[bytes], None, None]:
     command = [*programs.server, f"--datadir={directory}/data", f"--socket={directory}/mysqld.sock"]
     command += [f"--pid-file={directory}/mysqld.pid", f"--tmpdir={directory}", *SETTINGS, *programs.settings]
+    # the last one counts
+    command += [f"--{key}={value}" for key, value in chosen.items()]
     # the kernel stops the server when the test session dies, even of SIGKILL; see `tests.servers`
     with (directory / "log").open("wb") as log:
         process = server_account().spawn(["setsid", "setpriv", "--pdeathsig", "TERM", *command], log=log.fileno())

@@ -182,11 +182,11 @@ def running(name: str, settings: Mapping[str, str] = MappingProxyType({})) -> Ge
     """
     Start a server, or connect to the one that the environment names.
 
-    :param settings: What a PostgreSQL that is started is given in place of the tests' own settings.
+    :param settings: What a server that is started is given in place of the tests' own settings.
     :raises ServerMissingError: if its programs are not installed or it does not answer.
     """
     if name in mysql_names():
-        with running_mysql(name) as server:
+        with running_mysql(name, settings) as server:
             yield server
         return
     if name == "postgresql-url":

@@ -12,11 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pysqlsync_engine.data.batches import (
+    BLOCK_ROWS,
     MAX_BATCH_BYTES,
     MAX_BATCH_ROWS,
     bounded,
     estimate_bytes,
     into_batches,
+    joined,
     object_rows,
 )
 from pysqlsync_engine.data.codec import (
@@ -27,6 +29,7 @@ from pysqlsync_engine.data.codec import (
     shorten,
 )
 from pysqlsync_engine.data.hooks import Hook, integer_hook, text_hook, uuid_hook
+from pysqlsync_engine.data.parts import EncodedBatch, Run
 from pysqlsync_engine.data.sources import BadRecord, Batches
 from pysqlsync_engine.session import Row
 
@@ -104,8 +107,27 @@ async def test_batches_are_bounded_by_bytes_and_by_rows() -> None:
     assert [row for batch in batches for row in batch] == wide
     assert len(batches) > 3
     assert all(estimate_bytes(batch) <= 2 * MAX_BATCH_BYTES for batch in batches)
-    narrow = [(1,)] * (2 * MAX_BATCH_ROWS + 1)
-    assert [len(batch) for batch in await gather(into_batches(iter(narrow)))] == [MAX_BATCH_ROWS, MAX_BATCH_ROWS, 1]
+    narrow = [(1,)] * (2 * BLOCK_ROWS + 1)
+    assert [len(batch) for batch in await gather(into_batches(iter(narrow)))] == [BLOCK_ROWS, BLOCK_ROWS, 1]
+
+
+@pytest.mark.parametrize(
+    ("row", "most"),
+    [((7,), MAX_BATCH_ROWS), (("x" * 1000,), MAX_BATCH_BYTES // 1000)],
+    ids=["by rows", "by bytes"],
+)
+async def test_statements_grow_with_the_stream(row: Row, most: int) -> None:
+    async def parts() -> AsyncIterator[EncodedBatch]:
+        first = 1
+        async for batch in bounded([[row] * (8 * most)]):
+            assert not isinstance(batch, BadRecord)
+            yield EncodedBatch([Run(batch, first)], lambda rows, _first: rows)
+            first += len(batch)
+
+    sizes = [len(part) for part in [part async for part in joined(parts())] if isinstance(part, EncodedBatch)]
+    assert sum(sizes) == 8 * most
+    for number, share in enumerate((8, 4, 2, 1, 1)):
+        assert sizes[number] == pytest.approx(most / share, rel=0.5)
 
 
 async def test_small_batches_are_joined_in_order() -> None:

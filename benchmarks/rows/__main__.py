@@ -9,12 +9,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import compileall
+import itertools
 import os
 import platform
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -52,20 +53,21 @@ def main() -> int:
     servers: dict[str, dict[str, str]] = {}
     if not options.memory and _chosen([encoder_case()], None, options.only):
         results.append(compete(encoder_case(), Arena(None, inputs, PEERS / "python"), options.rounds, console.log))
-    for product in options.servers:
-        if not (cases := _chosen(_cases(product, options), product, options.only)):
+    for product, durable in itertools.product(options.servers, (False, True)):
+        cases = [case for case in _chosen(_cases(product, options), product, options.only) if case.durable is durable]
+        if not cases:
             continue
         with ExitStack() as stack:
+            name = f"{product}-durable" if durable else product
             try:
-                server = stack.enter_context(bench_server(product))
+                server = stack.enter_context(bench_server(product, durable=durable))
             except ServerError as error:
-                console.log(f"{product} is left out: {error}")
+                console.log(f"{name} is left out: {error}")
                 continue
-            servers[product] = server.describe()
+            servers[name] = server.describe()
             for case in cases:
                 _create(server, case)
-                with server.waiting_for_disk() if case.waits_for_disk else nullcontext():
-                    results.append(compete(case, Arena(server, inputs, PEERS / "python"), options.rounds, console.log))
+                results.append(compete(case, Arena(server, inputs, PEERS / "python"), options.rounds, console.log))
     commit = _git("rev-parse", "--short", "HEAD")
     about = {**_about(options.rows, options.rounds, servers), "note": options.note}
     report = Report(about, tuple(replace(result, commit=commit) for result in results))

@@ -102,7 +102,7 @@ def _delete() -> Case:
 
 
 def _delete_durably() -> Case:
-    """As servers are when they have just been installed, and as pysqlsync uses the driver."""
+    """As servers are run, and as pysqlsync uses the driver."""
     return Case(
         "delete-durable",
         "A quarter of the events deleted by their keys; commits wait for the disk",
@@ -115,7 +115,7 @@ def _delete_durably() -> Case:
         before="events.tsv",
         goals=(Goal(BYTES, COMMITTING, 50), Goal(TUPLES, COMMITTING, 50)),
         count=lambda inputs: -(-inputs.rows // 4),
-        waits_for_disk=True,
+        durable=True,
     )
 
 

@@ -89,7 +89,7 @@ class Case:
     :param rows_of: Input whose rows are counted for the rate.
     :param limit: Contestant that shows what the server can do; ratios are to it.
     :param enum_mode: How enumerations are stored; `None` as the server has them.
-    :param waits_for_disk: True if a commit of MySQL or MariaDB is one only when it is on the disk.
+    :param durable: True for a server whose commits wait for the disk; see `bench_server`.
     """
 
     name: str
@@ -102,7 +102,7 @@ class Case:
     goals: Sequence[Goal] = ()
     enum_mode: str | None = None
     count: Callable[[Inputs], int] | None = None
-    waits_for_disk: bool = False
+    durable: bool = False
 
     def rows(self, inputs: Inputs) -> int:
         """:returns: Rows that each contestant moves."""
@@ -257,3 +257,4 @@ def _prepare(case: Case, arena: Arena) -> None:
     server.execute(*statements.empty(server, case.table))
     if case.before is not None:
         server.execute(*statements.fill(server, case.table, arena.inputs.path(case.before)))
+    server.settle()

@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -34,25 +35,52 @@ SETTINGS = {
         "innodb_buffer_pool_size",
         "innodb_redo_log_capacity",
         "log_bin",
+        "sync_binlog",
     ),
     "mariadb": (
         "innodb_flush_log_at_trx_commit",
         "innodb_doublewrite",
         "innodb_buffer_pool_size",
         "log_bin",
+        "sync_binlog",
     ),
 }
 """Settings that decide how fast rows can be stored."""
 
 ROOM = {
     "postgresql": {"shared_buffers": "1GB"},
-    "mysql": {"innodb_buffer_pool_size": "1073741824", "innodb_redo_log_capacity": "4294967296"},
+    "mysql": {"innodb_buffer_pool_size": "1073741824", "innodb_redo_log_capacity": "1073741824"},
     "mariadb": {"innodb_buffer_pool_size": "1073741824"},
 }
 """
-Tests are fine with less than the tables of a benchmark take, and than servers have by themselves. MySQL gets as much of a log as
-PostgreSQL has; MariaDB was slower with more than it has by itself.
+Tests are fine with less than the tables of a benchmark take, and than servers have by themselves. MySQL's log has room for the rows of
+a turn; with more, its files grow into memory that nobody has used yet, and turns take longer from some point on. MariaDB was slower with
+more than it has by itself.
 """
+
+DURABLE = {
+    "innodb_flush_log_at_trx_commit": "1",
+    "innodb_doublewrite": "ON",
+    "log_bin": "binlog",
+    "sync_binlog": "1",
+    "server_id": "1",
+}
+"""
+MySQL and MariaDB as they are run: a commit is one when it is on the disk, in the binary log as well. MySQL is so by itself, MariaDB but
+for the binary log, which replicas and backups need.
+"""
+
+WRITING_OUT = {
+    "innodb_io_capacity_max": "20000",
+    "innodb_io_capacity": "20000",
+    "innodb_max_dirty_pages_pct_lwm": "0",
+    "innodb_max_dirty_pages_pct": "0",
+}
+"""Makes MySQL and MariaDB write out what is changed; none may be more, or less, than the one before permits."""
+
+SETTLE_TIMEOUT_S = 60.0
+SETTLED_PAGES = 100
+"""Pages of memory that may differ from the disk when a turn begins; the server itself writes a few at any time."""
 
 
 class ServerError(Exception):
@@ -142,16 +170,40 @@ class BenchServer:
             raise ServerError(f"{self.product}: {result.stderr.strip()}")
         return result.stdout.strip()
 
-    @contextmanager
-    def waiting_for_disk(self) -> Generator[None]:
-        """Let commits of MySQL wait until they are on the disk; afterwards they are as they were before."""
-        setting = "innodb_flush_log_at_trx_commit"
-        before = int(self.execute(f"SELECT @@GLOBAL.{setting}"))
-        self.execute(f"SET GLOBAL {setting} = 1")
+    @property
+    def is_durable(self) -> bool:
+        """True if a commit of MySQL or MariaDB is one only when it is on the disk, in the binary log as well."""
+        names = ("innodb_flush_log_at_trx_commit", "log_bin", "sync_binlog")
+        return all(self._setting(name) == "1" for name in names)
+
+    def _setting(self, name: str) -> str:
+        return self.execute(f"SELECT @@GLOBAL.{name}")
+
+    def settle(self) -> None:
+        """
+        Let the server write out what is changed in its memory, so that no turn pays for an earlier one.
+
+        :raises ServerError: if it does not in time.
+        """
+        if self.dialect == "postgresql":
+            self.execute("CHECKPOINT")
+            return
+        before = {name: self._setting(name) for name in WRITING_OUT}
+        self.execute(*(f"SET GLOBAL {name} = {value}" for name, value in WRITING_OUT.items()))
         try:
-            yield
+            self._await_pages()
         finally:
-            self.execute(f"SET GLOBAL {setting} = {before}")
+            self.execute(*(f"SET GLOBAL {name} = {before[name]}" for name in reversed(before)))
+
+    def _await_pages(self) -> None:
+        deadline = time.monotonic() + SETTLE_TIMEOUT_S
+        while (pages := self._changed_pages()) > SETTLED_PAGES:
+            if time.monotonic() > deadline:
+                raise ServerError(f"{self.product}: {pages} pages are not written out after {SETTLE_TIMEOUT_S:g} s")
+            time.sleep(0.1)
+
+    def _changed_pages(self) -> int:
+        return int(self.execute("SHOW GLOBAL STATUS LIKE 'Innodb_buffer_pool_pages_dirty'").split()[1])
 
     def cpu_s(self) -> float:
         """:returns: Seconds of the processor that all processes of the server have used; 0 if they are not on this machine."""
@@ -189,28 +241,29 @@ def process_cpu_s(pid: int) -> float:
 
 
 @contextmanager
-def bench_server(product: str) -> Generator[BenchServer]:
+def bench_server(product: str, *, durable: bool = False) -> Generator[BenchServer]:
     """
     Start a server, or connect to the one that the environment names, and create a database on it.
 
-    :raises ServerError: if there is none.
+    :param durable: True for a MySQL or MariaDB whose commits wait for the disk; see `DURABLE`.
+    :raises ServerError: if there is none, or the one that is named is another kind.
     """
     url = os.environ.get(URL_VARIABLES[product])
     if url:
-        with _with_database(_named(product, url)) as server:
-            yield server
+        server = _named(product, url)
+        if durable and not server.is_durable:
+            raise ServerError("the server that is named keeps no binary log, or does not wait for the disk")
+        with _with_database(server) as ours:
+            yield ours
         return
     # the tests' own helpers need pytest, which a server that is named does not
     from tests.server_types import ServerMissingError
     from tests.servers import running
 
     try:
-        with running(TEST_SERVERS[product], ROOM[product] if product == "postgresql" else {}) as started:
+        with running(TEST_SERVERS[product], {**ROOM[product], **(DURABLE if durable else {})}) as started:
             client: Sequence[str] = getattr(started, "client", None) or (getattr(started, "psql"),)  # noqa: B009 - one of the two is there
-            server = BenchServer(product, started.administrator, tuple(client))
-            if server.dialect == "mysql":
-                server.execute(*(f"SET GLOBAL {name} = {value}" for name, value in ROOM[product].items()))
-            with _with_database(server) as ours:
+            with _with_database(BenchServer(product, started.administrator, tuple(client))) as ours:
                 yield ours
     except ServerMissingError as error:
         raise ServerError(str(error)) from error

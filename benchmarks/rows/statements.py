@@ -74,8 +74,6 @@ def delete(server: BenchServer, table: str, file: Path) -> list[str]:
 
 def empty(server: BenchServer, table: str) -> Sequence[str]:
     """:returns: Statements that leave a table without rows, as if it had just been created."""
-    if server.dialect == "postgresql":
-        return [f"TRUNCATE {place(server, table)}", "CHECKPOINT"]
     return [f"TRUNCATE {place(server, table)}"]
 
 
@@ -83,7 +81,7 @@ def fill(server: BenchServer, table: str, file: Path) -> Sequence[str]:
     """:returns: Statements that fill an empty table, and let the server know what it has."""
     target = place(server, table)
     if server.dialect == "postgresql":
-        return [copy(server, target, file), f"VACUUM (ANALYZE) {target}", "CHECKPOINT"]
+        return [copy(server, target, file), f"VACUUM (ANALYZE) {target}"]
     return [copy(server, target, file), f"ANALYZE TABLE {target}"]
 
 

@@ -37,13 +37,16 @@ MAX_BATCH_ROWS = 32_768
 """Most rows that are sent with one statement, however small, where it takes a number of them that is known before."""
 
 FIRST_SHARE = 8
-"""How much less than that is sent with the first statement; the next ones have twice as much each."""
+"""How much less than that, in bytes and in rows, is sent with the first statement; the next ones have twice as much each."""
 
 BLOCK_BYTES = 256 * 1024
 """
 Estimate of the memory of the rows that are taken from a source at once: few enough that the server still has some to do while the
 next ones are made.
 """
+
+BLOCK_ROWS = MAX_BATCH_ROWS // FIRST_SHARE
+"""Most rows that are taken from a source at once: what parses them may take long for a row that is short when it is sent."""
 
 _CHUNK_ROWS = 256
 """Rows that are taken from a source at once, between two estimates of their size."""
@@ -163,7 +166,7 @@ async def bounded(batches: Lenient) -> AsyncGenerator[Batch | BadRecord]:
             for chunk in _fitting(batch):
                 pending += chunk
                 size += estimate_bytes(chunk)
-                if size >= min(BLOCK_BYTES, MAX_BATCH_BYTES) or len(pending) >= MAX_BATCH_ROWS:
+                if size >= min(BLOCK_BYTES, MAX_BATCH_BYTES) or len(pending) >= BLOCK_ROWS:
                     yield pending
                     pending, size = [], 0
     if pending:
@@ -177,13 +180,14 @@ async def joined(parts: AsyncIterator[Part]) -> AsyncGenerator[Part]:
     """
     runs: list[Run] = []
     size = rows = 0
-    limit = MAX_BATCH_BYTES // FIRST_SHARE
+    share = FIRST_SHARE
     last: EncodedBatch | None = None
     async for part in parts:
-        if last is not None and (not isinstance(part, EncodedBatch) or size >= limit or rows >= MAX_BATCH_ROWS):
+        is_enough = size >= MAX_BATCH_BYTES // share or rows >= MAX_BATCH_ROWS // share
+        if last is not None and (not isinstance(part, EncodedBatch) or is_enough):
             yield last.with_runs(runs)
             runs, size, rows, last = [], 0, 0, None
-            limit = min(2 * limit, MAX_BATCH_BYTES)
+            share = max(1, share // 2)
         if isinstance(part, EncodedBatch):
             runs += part.runs
             size += estimate_part(part)
@@ -206,7 +210,7 @@ async def abandon(task: asyncio.Task[Any]) -> None:
 def _fitting(batch: Batch) -> Iterable[Batch]:
     """:returns: The batch, in pieces that are small against the limits."""
     row_bytes = estimate_bytes(batch) // max(1, len(batch))
-    step = max(1, min(MAX_BATCH_ROWS // 8, min(BLOCK_BYTES, MAX_BATCH_BYTES) // 4 // (row_bytes + 1)))
+    step = max(1, min(BLOCK_ROWS // 4, min(BLOCK_BYTES, MAX_BATCH_BYTES) // 4 // (row_bytes + 1)))
     if len(batch) <= step:
         return (batch,)
     return (batch[start : start + step] for start in range(0, len(batch), step))
