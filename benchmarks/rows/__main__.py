@@ -30,7 +30,7 @@ from benchmarks.rows.cases_postgresql import memory_cases, postgresql_cases
 from benchmarks.rows.chart import draw
 from benchmarks.rows.contest import PROJECT, Arena, Case, compete
 from benchmarks.rows.inputs import Inputs
-from benchmarks.rows.results import CaseResult, Report, read_report
+from benchmarks.rows.results import DURABLE_SUFFIX, CaseResult, Report, read_report
 from benchmarks.rows.servers import BenchServer, ServerError, bench_server
 from benchmarks.rows.show import show
 from pysqlsync_engine.base import EnumMode, GeneratorOptions
@@ -58,7 +58,7 @@ def main() -> int:
         if not cases:
             continue
         with ExitStack() as stack:
-            name = f"{product}-durable" if durable else product
+            name = product + (DURABLE_SUFFIX if durable else "")
             try:
                 server = stack.enter_context(bench_server(product, durable=durable))
             except ServerError as error:

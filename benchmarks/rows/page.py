@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.rows.chart import PRODUCT_NAMES, draw
-from benchmarks.rows.results import CaseResult, Report, read_report
+from benchmarks.rows.results import DURABLE_SUFFIX, CaseResult, Report, read_report
 from benchmarks.rows.show import cells, claim, reached
 
 PROJECT = Path(__file__).parent.parent.parent
@@ -50,7 +50,9 @@ def _about(report: Report) -> Iterator[str]:
     yield f"- {_listed(about['packages'])}; others: {_listed(about['peers'])}"
     for product, found in about["servers"].items():
         settings = ", ".join(f"`{name}` {value}" for name, value in found.items() if name != "version")
-        yield f"- {PRODUCT_NAMES[product]} {found['version']}: {settings}"
+        name = PRODUCT_NAMES[product.removesuffix(DURABLE_SUFFIX)]
+        purpose = ", where commits wait for the disk" if product.endswith(DURABLE_SUFFIX) else ""
+        yield f"- {name} {found['version']}{purpose}: {settings}"
     yield ""
     yield "`make bench` repeats it on the servers that it starts, or on those that the environment names;"
     yield '`make bench ARGS="--rows 1000000 --servers postgresql"` takes more rows.'

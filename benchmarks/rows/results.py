@@ -9,6 +9,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+DURABLE_SUFFIX = "-durable"
+"""What the name of a server ends with in results if its commits wait for the disk."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
