@@ -250,11 +250,8 @@ def bench_server(product: str, *, durable: bool = False) -> Generator[BenchServe
     """
     url = os.environ.get(URL_VARIABLES[product])
     if url:
-        server = _named(product, url)
-        if durable and not server.is_durable:
-            raise ServerError("the server that is named keeps no binary log, or does not wait for the disk")
-        with _with_database(server) as ours:
-            yield ours
+        with _with_database(_named(product, url), durable=durable) as server:
+            yield server
         return
     # the tests' own helpers need pytest, which a server that is named does not
     from tests.server_types import ServerMissingError
@@ -263,7 +260,8 @@ def bench_server(product: str, *, durable: bool = False) -> Generator[BenchServe
     try:
         with running(TEST_SERVERS[product], {**ROOM[product], **(DURABLE if durable else {})}) as started:
             client: Sequence[str] = getattr(started, "client", None) or (getattr(started, "psql"),)  # noqa: B009 - one of the two is there
-            with _with_database(BenchServer(product, started.administrator, tuple(client))) as ours:
+            server = BenchServer(product, started.administrator, tuple(client))
+            with _with_database(server, durable=durable) as ours:
                 yield ours
     except ServerMissingError as error:
         raise ServerError(str(error)) from error
@@ -287,7 +285,9 @@ def _named(product: str, url: str) -> BenchServer:
 
 
 @contextmanager
-def _with_database(server: BenchServer) -> Generator[BenchServer]:
+def _with_database(server: BenchServer, *, durable: bool) -> Generator[BenchServer]:
+    if durable and not server.is_durable:
+        raise ServerError("the server keeps no binary log, or does not wait for the disk")
     name = f"bench_{secrets.token_hex(4)}"
     encoding = "TEMPLATE template0 ENCODING 'UTF8'" if server.dialect == "postgresql" else "CHARACTER SET utf8mb4"
     server.execute(f"CREATE DATABASE {name} {encoding}")
