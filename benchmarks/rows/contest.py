@@ -254,7 +254,7 @@ def _prepare(case: Case, arena: Arena) -> None:
     if case.table is None:
         return
     server = arena.opponent
-    server.execute(*statements.empty(server, case.table))
+    server.execute(statements.empty(server, case.table))
     if case.before is not None:
         server.execute(*statements.fill(server, case.table, arena.inputs.path(case.before)))
     server.settle()

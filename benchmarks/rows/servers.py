@@ -177,7 +177,7 @@ class BenchServer:
         return all(self._setting(name) == "1" for name in names)
 
     def _setting(self, name: str) -> str:
-        return self.execute(f"SELECT @@GLOBAL.{name}")
+        return self.execute(f"SHOW {name}" if self.dialect == "postgresql" else f"SELECT @@GLOBAL.{name}")
 
     def settle(self) -> None:
         """
@@ -209,21 +209,18 @@ class BenchServer:
         """:returns: Seconds of the processor that all processes of the server have used; 0 if they are not on this machine."""
         try:
             if self.dialect == "mysql":
-                place = Path(self.execute("SELECT @@pid_file"))
+                place = Path(self._setting("pid_file"))
             else:
-                place = Path(self.execute("SHOW data_directory")) / "postmaster.pid"
+                place = Path(self._setting("data_directory")) / "postmaster.pid"
             return process_cpu_s(int(place.read_text().split()[0]))
         except (OSError, ValueError, ServerError):
             return 0.0
 
     def describe(self) -> dict[str, str]:
         """:returns: Version and settings."""
-        version = self.execute("SHOW server_version" if self.dialect == "postgresql" else "SELECT VERSION()")
-        found = {"version": version.split(" ")[0]}
-        for name in SETTINGS[self.product]:
-            statement = f"SHOW {name}" if self.dialect == "postgresql" else f"SELECT @@GLOBAL.{name}"
-            found[name] = self.execute(statement)
-        return found
+        version = self._setting("server_version" if self.dialect == "postgresql" else "version")
+        settings = {name: self._setting(name) for name in SETTINGS[self.product]}
+        return {"version": version.split(" ")[0], **settings}
 
 
 def process_cpu_s(pid: int) -> float:

@@ -72,17 +72,16 @@ def delete(server: BenchServer, table: str, file: Path) -> list[str]:
     ]
 
 
-def empty(server: BenchServer, table: str) -> Sequence[str]:
-    """:returns: Statements that leave a table without rows, as if it had just been created."""
-    return [f"TRUNCATE {place(server, table)}"]
+def empty(server: BenchServer, table: str) -> str:
+    """:returns: Statement that leaves a table without rows, as if it had just been created."""
+    return f"TRUNCATE {place(server, table)}"
 
 
 def fill(server: BenchServer, table: str, file: Path) -> Sequence[str]:
     """:returns: Statements that fill an empty table, and let the server know what it has."""
     target = place(server, table)
-    if server.dialect == "postgresql":
-        return [copy(server, target, file), f"VACUUM (ANALYZE) {target}"]
-    return [copy(server, target, file), f"ANALYZE TABLE {target}"]
+    look = "VACUUM (ANALYZE)" if server.dialect == "postgresql" else "ANALYZE TABLE"
+    return [copy(server, target, file), f"{look} {target}"]
 
 
 def digest(server: BenchServer, table: str) -> str:

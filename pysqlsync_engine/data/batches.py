@@ -187,7 +187,7 @@ async def joined(parts: AsyncIterator[Part]) -> AsyncGenerator[Part]:
         if last is not None and (not isinstance(part, EncodedBatch) or is_enough):
             yield last.with_runs(runs)
             runs, size, rows, last = [], 0, 0, None
-            share = max(1, share // 2)
+            share = next_share(share)
         if isinstance(part, EncodedBatch):
             runs += part.runs
             size += estimate_part(part)
@@ -197,6 +197,14 @@ async def joined(parts: AsyncIterator[Part]) -> AsyncGenerator[Part]:
             yield part
     if last is not None:
         yield last.with_runs(runs)
+
+
+def next_share(share: int) -> int:
+    """
+    :param share: How much less than the most is sent with one statement, `FIRST_SHARE` at first.
+    :returns: How much less with the next one.
+    """
+    return max(1, share // 2)
 
 
 async def abandon(task: asyncio.Task[Any]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import aclosing, suppress
 from typing import TypeAlias
 
-from pysqlsync_engine.data.batches import FIRST_SHARE, abandon, joined
+from pysqlsync_engine.data.batches import FIRST_SHARE, abandon, joined, next_share
 from pysqlsync_engine.data.parts import BinaryPart, EncodedBatch, Part, Rejects
 from pysqlsync_engine.data.text import TextPart
 from pysqlsync_engine.dialect.mysql.raw_table import Raw
@@ -113,14 +113,14 @@ async def _spelled(shipment: Shipment, first: int | None) -> Shipment:
 
 async def _gather(parts: AsyncIterator[Part]) -> AsyncGenerator[Sendable | Rejects]:
     texts: list[TextPart | BinaryPart] = []
-    size, limit = 0, MAX_TEXT_BYTES // FIRST_SHARE
+    size, share = 0, FIRST_SHARE
     async with aclosing(_yielding(parts)) as given, aclosing(joined(given)) as gathered:
         async for part in gathered:
             is_alike = isinstance(part, TextPart | BinaryPart) and texts and _is_alike(part, texts[0])
-            if texts and (not is_alike or size >= limit):
+            if texts and (not is_alike or size >= MAX_TEXT_BYTES // share):
                 yield tuple(texts)
                 texts, size = [], 0
-                limit = min(2 * limit, MAX_TEXT_BYTES)
+                share = next_share(share)
             if isinstance(part, TextPart | BinaryPart):
                 texts.append(part)
                 size += len(part.records)
