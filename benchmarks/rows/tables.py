@@ -99,7 +99,11 @@ class Orders:
 
 @dataclass(slots=True)
 class Flight:
-    """A flight of New York City in 2013, as the file has it; a carrier uses a number once an hour."""
+    """
+    A flight of New York City in 2013, as the file has it; a carrier uses a number once an hour.
+
+    The number is in the key before the carrier: it tells more flights of an hour apart, and servers compare it faster than letters.
+    """
 
     time_hour: PrimaryKey[AwareDatetime]
     year: int16
@@ -111,8 +115,8 @@ class Flight:
     arr_time: int16 | None
     sched_arr_time: int16
     arr_delay: int16 | None
-    carrier: PrimaryKey[Annotated[str, MaxLength(2)]]
     flight: PrimaryKey[int16]
+    carrier: PrimaryKey[Annotated[str, MaxLength(2)]]
     tailnum: Annotated[str, MaxLength(6)] | None
     origin: Annotated[str, MaxLength(3)]
     dest: Annotated[str, MaxLength(3)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 from pysqlsync_engine.data.codec import (
     NumberedEncoder,
@@ -31,17 +32,24 @@ class TupleEncoder:
 
     def __init__(self, target: LoadTarget, hooks: Sequence[Hook | None], *, numbered: bool) -> None:
         """
-        Compile an encoder.
+        Remember what to compile; rows that go another way need no code.
 
         :param hooks: For each column what makes its values fit for the driver.
         :param numbered: True to put the number of each row in front.
         """
         self._target = target
         self._hooks = hooks
+        self._is_numbered = numbered
         self._runs: deque[Run] = deque(maxlen=REMEMBERED_RUNS)
-        self._encode = compile_numbered_encoder(hooks) if numbered else plain_encoder(hooks)
+
+    @cached_property
+    def _encode(self) -> NumberedEncoder:
+        return compile_numbered_encoder(self._hooks) if self._is_numbered else plain_encoder(self._hooks)
+
+    @cached_property
+    def _check(self) -> NumberedEncoder:
         # an expression may leave it to the driver to refuse a value; it would then refuse the batch as a whole
-        self._check = compile_numbered_encoder([None if hook is None else Hook(hook.encode) for hook in hooks])
+        return compile_numbered_encoder([None if hook is None else Hook(hook.encode) for hook in self._hooks])
 
     @property
     def is_lenient(self) -> bool:

@@ -15,7 +15,7 @@ os.environ |= {"RUNTIME__DLTHUB_TELEMETRY": "false", "DLT_DATA_DIR": os.path.joi
 import dlt
 from common import libpq
 
-KEY = ["time_hour", "carrier", "flight"]
+KEY = ["time_hour", "flight", "carrier"]
 
 
 def arrow_tables(file):
