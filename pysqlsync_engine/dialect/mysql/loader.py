@@ -26,7 +26,7 @@ from pysqlsync_engine.dialect.mysql.locating import (
     locate_sent,
     merge_checked,
 )
-from pysqlsync_engine.dialect.mysql.merging import add_stubs, ease_locks, find_watermark, skip_superseded
+from pysqlsync_engine.dialect.mysql.merging import add_stubs, ease_locks, skip_superseded
 from pysqlsync_engine.dialect.mysql.modes import make_merge
 from pysqlsync_engine.dialect.mysql.names import quote_table
 from pysqlsync_engine.dialect.mysql.packing import Packer
@@ -38,6 +38,7 @@ from pysqlsync_engine.dialect.mysql.shipments import Numbering
 from pysqlsync_engine.dialect.mysql.staging import Destination, Staging, drop, is_partial
 from pysqlsync_engine.dialect.mysql.text_lines import choose_cells
 from pysqlsync_engine.dialect.mysql.transfer import Transfer, make_transfer
+from pysqlsync_engine.dialect.mysql.watermarks import find_watermark
 from pysqlsync_engine.dialect.native_form import NativeForm, require_types
 from pysqlsync_engine.errors import StatementError
 from pysqlsync_engine.model.id_types import LocalId

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.dialect.mysql.capabilities import features_of
 from pysqlsync_engine.dialect.mysql.driver import DUPLICATE_KEY, error_number
 from pysqlsync_engine.dialect.mysql.names import quote, quote_list, quote_table
+from pysqlsync_engine.dialect.mysql.ranges import ranges
 from pysqlsync_engine.dialect.mysql.refusals import is_about_row
 from pysqlsync_engine.dialect.mysql.session import MySQLSession
 from pysqlsync_engine.dialect.mysql.staging import BY_KEY, Staging, drop, is_partial, temporary_name
@@ -88,8 +89,17 @@ class UpsertMerge(InsertMerge):
         if features.inherits_locks and self._staging.is_sorted and session.has_others and session.locks_rows_only:
             with suppress(_OvertakenError):
                 async with session.transaction():
-                    return await self._update_and_insert(session, part)
+                    return await self._write_ranges(session, part)
         return await self._insert_or_update(session, part)
+
+    async def _write_ranges(self, session: MySQLSession, part: str) -> tuple[int, int, int]:
+        """As `_update_and_insert`; inserts rows of a range while the pages that it has updated are still at hand."""
+        total = (0, 0, 0)
+        async with aclosing(ranges(session, self._staging, part)) as found:
+            async for some in found:
+                inserted, existing, changed = await self._update_and_insert(session, some)
+                total = (total[0] + inserted, total[1] + existing, total[2] + changed)
+        return total
 
     async def _insert_or_update(self, session: MySQLSession, part: str) -> tuple[int, int, int]:
         await session.execute(f"SET {HITS} = 0")
@@ -371,15 +381,6 @@ async def ease_locks(session: MySQLSession, target: LoadTarget) -> None:
     is_simple_upsert = target.mode is LoadMode.UPSERT and not is_versioned and not is_partial(target)
     if is_simple_upsert or target.mode in {LoadMode.INSERT, LoadMode.DELETE}:
         await session.lock_rows_only()
-
-
-async def find_watermark(session: MySQLSession, staging: Staging) -> str | None:
-    """:returns: The highest value of the watermark's column in the staged rows, as text; `None` if there is none."""
-    watermark = staging.target.options.watermark
-    if watermark is None or watermark.column is None:
-        return None
-    found = await session.fetch(staging.highest(staging.target.table.column(watermark.column)))
-    return next((value for (value,) in found), None)
 
 
 def _told(message: str) -> tuple[int, int]:

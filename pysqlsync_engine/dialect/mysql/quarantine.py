@@ -13,7 +13,7 @@ from pysqlsync_engine.data.target import LoadTarget
 from pysqlsync_engine.data.text import TextRules
 from pysqlsync_engine.dialect.mysql.checking import Checker
 from pysqlsync_engine.dialect.mysql.locating import add_labels
-from pysqlsync_engine.dialect.mysql.merging import ease_locks, find_watermark
+from pysqlsync_engine.dialect.mysql.merging import ease_locks
 from pysqlsync_engine.dialect.mysql.modes import make_merge
 from pysqlsync_engine.dialect.mysql.packing import Packer
 from pysqlsync_engine.dialect.mysql.refusals import column_of, explain, is_about_row
@@ -23,6 +23,7 @@ from pysqlsync_engine.dialect.mysql.session import MySQLSession, as_mysql
 from pysqlsync_engine.dialect.mysql.shipments import Numbering, Shipment
 from pysqlsync_engine.dialect.mysql.staging import Staging, drop
 from pysqlsync_engine.dialect.mysql.transfer import Transfer
+from pysqlsync_engine.dialect.mysql.watermarks import find_watermark
 from pysqlsync_engine.errors import RowError, StatementError
 from pysqlsync_engine.session import Session
 
