@@ -10,6 +10,7 @@ import pytest
 
 from pysqlsync_engine.data.load_options import History, LoadMode, OnDuplicate, OnError
 from pysqlsync_engine.data.load_report import Counts
+from pysqlsync_engine.dialect.mysql import ranges
 from pysqlsync_engine.dialect.mysql.pool import connect, open_pool
 from pysqlsync_engine.dialect.mysql.session import MySQLSession
 from pysqlsync_engine.model.data_types import SqlCharacter, SqlDate, SqlInteger
@@ -182,6 +183,32 @@ async def test_a_row_that_another_session_adds_meanwhile_is_updated(
         report = await stream
     assert report.counts == Counts(inserted=1, updated=2)
     assert await session.fetch("SELECT * FROM notes ORDER BY id") == rows
+
+
+async def test_ranges_are_undone_if_another_session_adds_a_row_of_a_later_one(
+    session: MySQLSession, mysql: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if session.capabilities.version.product != "MySQL":
+        pytest.skip("rows are added and updated by one statement")
+    monkeypatch.setattr(ranges, "RANGE_ROWS", 2)
+    await session.execute("INSERT INTO notes VALUES (1, 'a', 1), (3, 'c', 1)")
+    await session.execute(
+        f"CREATE TRIGGER gate BEFORE UPDATE ON notes FOR EACH ROW IF NEW.id = 3 THEN {PASS_GATE}; END IF"
+    )
+    rows = [(1, "one", 1), (2, "two", 2), (3, "three", 3), (4, "four", 4)]
+    await close_gate(session)
+    async with open_pool(mysql.parameters, min_size=1, max_size=2) as pool, pool.acquire() as other:
+        stream = asyncio.create_task(store(other, NOTES, LoadMode.UPSERT, FIELDS, rows))
+        # the first two are written, and one of the others is known to be there
+        await until(session, AT_THE_GATE, 1)
+        await session.execute("INSERT INTO notes VALUES (4, 'theirs', 0)")
+        await open_gate(session)
+        report = await stream
+        statements = await other.fetch("SHOW SESSION STATUS LIKE 'Com_insert_select'")
+    assert report.counts == Counts(inserted=1, updated=3)
+    assert await session.fetch("SELECT * FROM notes ORDER BY id") == rows
+    # one for each range, and one for all
+    assert statements == [("Com_insert_select", "3")]
 
 
 @pytest.mark.parametrize(
