@@ -53,20 +53,6 @@ KEYS: dict[str, tuple[str, SqlType, Callable[[int], Any]]] = {
     ),
 }
 ROWS = 600
-PYTHON: dict[str, type] = {
-    "integer": int,
-    "text of any case": str,
-    "text that is not ASCII": str,
-    "bytes": bytes,
-    "decimal": Decimal,
-    "date": date,
-    "clock": datetime,
-    "moment": datetime,
-    "another key": int,
-    "labels": str,
-    "numbers with a fraction": float,
-}
-"""Classes of the keys."""
 
 
 @pytest.fixture
@@ -90,14 +76,18 @@ def notes(key: str, *columns: Any, **attributes: Any) -> Table:
     return table("notes", *columns, column("note", SqlInteger(4)), key=key, **attributes)
 
 
+def fields_of(keys: Sequence[Any]) -> dict[str, Any]:
+    return {"id": type(keys[0]), "note": int}
+
+
 @pytest.mark.parametrize("kind", KEYS)
 async def test_ranges_of_any_type_have_each_row_once(session: MySQLSession, kind: str) -> None:
     spelled, data_type, make = KEYS[kind]
     await session.execute(
         f"CREATE TABLE notes (id {spelled} NOT NULL PRIMARY KEY, note int NOT NULL) CHARACTER SET utf8mb4"
     )
-    target, fields = notes("id", column("id", data_type)), {"id": PYTHON[kind], "note": int}
     keys = [make(number) for number in range(ROWS)]
+    target, fields = notes("id", column("id", data_type)), fields_of(keys)
     await store(session, target, LoadMode.INSERT, fields, [(key, 0) for key in keys[::2]])
     inserts = await counter(session, "Com_insert_select")
     reads = await counter(session, "Handler_read_next", "Handler_read_rnd_next")
@@ -115,7 +105,7 @@ async def test_rows_of_one_value_are_in_one_range(session: MySQLSession) -> None
         notes("a b", column("a", SqlInteger(4)), column("b", SqlInteger(4))),
         {"a": int, "b": int, "note": int},
     )
-    # of the first three values one alone has more rows than a range, and the others fewer
+    # the first value alone has more rows than a range, the next two have together, and the last one has fewer
     rows = [(a, b, 1) for a, count in ((1, 40), (2, 10), (3, 20), (4, 5)) for b in range(count)]
     await store(session, target, LoadMode.INSERT, fields, [(a, b, 0) for a, b, _ in rows if b % 3 == 0])
     inserts = await counter(session, "Com_insert_select")
@@ -143,7 +133,7 @@ async def test_rows_are_written_at_once_where_ranges_are_not_those_of_the_server
     spelled, data_type, keys = OTHERS[kind]
     await session.execute(f"CREATE TABLE notes (id {spelled} NOT NULL PRIMARY KEY, note int NOT NULL UNIQUE)")
     unique = (UniqueConstraint(LocalId("note"), (LocalId("note"),)),) if kind == "another key" else ()
-    target, fields = notes("id", column("id", data_type), constraints=unique), {"id": PYTHON[kind], "note": int}
+    target, fields = notes("id", column("id", data_type), constraints=unique), fields_of(keys)
     rows = [(key, number) for number, key in enumerate(keys)]
     await store(session, target, LoadMode.INSERT, fields, rows[50:])
     # each new row has what a row of a later range has until that is updated

@@ -15,7 +15,6 @@ from pysqlsync_engine.model.data_types import (
     SqlDecimal,
     SqlInteger,
     SqlTimestamp,
-    SqlUuid,
 )
 
 RANGE_ROWS = 20_000
@@ -24,10 +23,10 @@ Least number of rows in a range, but for the last one: few enough for pages to s
 statements are by themselves.
 """
 
-AFTER, UNTIL = "@pysqlsync_after", "@pysqlsync_until"
-"""Variables of the session with the key that a range comes after, and with the last one of it."""
+BOUNDS = ("@pysqlsync_bound", "@pysqlsync_next_bound")
+"""Variables of the session with the last keys of two neighbouring ranges, in turns."""
 
-_RANGED = (SqlBinary, SqlCharacter, SqlDate, SqlDecimal, SqlInteger, SqlTimestamp, SqlUuid)
+_RANGED = (SqlBinary, SqlCharacter, SqlDate, SqlDecimal, SqlInteger, SqlTimestamp)
 """Types whose values keep their order in a variable; labels are ordered by their numbers, and compared as text."""
 
 
@@ -37,6 +36,7 @@ async def ranges(session: MySQLSession, staging: Staging, part: str) -> AsyncGen
 
     A condition holds until the next one is asked for, as it names variables of the session.
 
+    :param staging: One that is in the order of its keys.
     :param part: Condition for all the rows.
     :returns: Conditions for ranges of them, in order; the same condition if rows cannot be written range by range.
     """
@@ -44,25 +44,25 @@ async def ranges(session: MySQLSession, staging: Staging, part: str) -> AsyncGen
         yield part
         return
     key = f"s.{quote(staging.keys[0])}"
+    bound, next_bound = BOUNDS
     rest = part
     while True:
         rows = f"{quote_table(staging.name)} s {BY_KEY} WHERE {rest} ORDER BY {staging.order()}"
         last = f"SELECT {key} FROM {rows} LIMIT 1 OFFSET {RANGE_ROWS - 1:d}"
-        ((is_end,),) = await session.fetch(f"SELECT ({UNTIL} := ({last})) IS NULL")
+        ((is_end,),) = await session.fetch(f"SELECT ({bound} := ({last})) IS NULL")
         if is_end:
             yield rest
             return
-        yield f"{rest} AND {key} <= {UNTIL}"
-        await session.execute(f"SET {AFTER} = {UNTIL}")
-        rest = f"{part} AND {key} > {AFTER}"
+        yield f"{rest} AND {key} <= {bound}"
+        rest = f"{part} AND {key} > {bound}"
+        bound, next_bound = next_bound, bound
 
 
 def _can_be_cut(staging: Staging) -> bool:
-    """:returns: True if rows are in the order of their keys, which alone tell them apart, and servers find a range of these by its bounds."""
+    """:returns: True if servers find a range of keys by its bounds, and rows collide by nothing else."""
     table = staging.target.table
-    if not staging.is_sorted or not isinstance(table.column(staging.keys[0].name).data_type, _RANGED):
-        return False
     # else a row that is inserted may have what one of a later range has until it is updated
-    return not any(isinstance(c, UniqueConstraint) for c in table.constraints) and not any(
-        i.unique for i in table.indexes
+    has_one_key = not any(isinstance(c, UniqueConstraint) for c in table.constraints) and not any(
+        index.unique for index in table.indexes
     )
+    return has_one_key and isinstance(table.column(staging.keys[0].name).data_type, _RANGED)
